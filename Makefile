@@ -1,0 +1,38 @@
+# Each target makes or reuses .venv itself. PYTHON chooses the interpreter that makes it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo airflow test lint format bench clean
+
+demo: $(READY)  ## Run the sample job in a real Airflow: it fails, is cleared, and succeeds
+	@$(BIN)/python scripts/demo.py
+
+airflow: $(READY)  ## Leave an Airflow running with the examples in place
+	@$(BIN)/python scripts/airflow_ui.py
+
+test: $(READY)
+	@scripts/install_debian_packages
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .airflow
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@

@@ -1,0 +1,12 @@
+"""How Airflow finds this package as a provider; imports nothing, because Airflow loads it at start-up."""
+
+from __future__ import annotations
+
+
+def get_provider_info() -> dict[str, object]:
+    """Return the provider's metadata, in the form of Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "pyrunner-airflow",
+        "name": "PyRunner",
+        "description": "Run PyRunner task lists (`.lst`) unchanged on Apache Airflow.",
+    }
