@@ -1,0 +1,148 @@
+"""Where the parts of a PyRunner app lie, and the ``APP_*`` variables that its workers see."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from datetime import datetime
+from typing import Callable, Mapping, NamedTuple
+
+_ENV_REFERENCE = re.compile(r"\$ENV\{([^}]*)\}")
+
+# PyRunner sources the profile once a job, an Airflow run once a task: the run's own time, in place of now,
+# gives all of a run's tasks the same values. A `date` that is given a date of its own is left alone.
+_SOURCE_PROFILE = r"""
+date() {
+  local arg
+  for arg; do
+    case "$arg" in
+      -d*|--date*|-f*|--file*|-r*|--reference*|-s*|--set*) command date "$@"; return ;;
+    esac
+  done
+  command date --date="@$PYRUNNER_RUN_TIME" "$@"
+}
+export -f date
+source "$1" >&2
+unset -f date
+env -0 >&3
+"""
+
+
+class AppError(Exception):
+    """Something that a worker needs cannot be found; the message says where it was looked for."""
+
+
+class App(NamedTuple):
+    """The folders of the app that a task list belongs to, by PyRunner's conventions."""
+
+    list_path: str
+    root: str
+    """The list's folder, or its parent if that folder is called ``config``."""
+    profile: str | None
+    """``app_profile`` beside the list or in ``<root>/config``."""
+
+    @property
+    def name(self) -> str:
+        """The list's file name without its ending."""
+        return os.path.splitext(os.path.basename(self.list_path))[0]
+
+
+class Run(NamedTuple):
+    """What a worker's environment tells about the run that it is part of."""
+
+    run_id: str
+    logical_date: str
+    """ISO 8601; the time of the run for a run without a logical date."""
+    time: datetime
+    """When the run was due, with its time zone: what ``date`` says in the profile."""
+
+
+def find_app(list_path: str) -> App:
+    """Return the app of the task list at a path, which need not exist."""
+    path = os.path.abspath(list_path)
+    folder = os.path.dirname(path)
+    root = os.path.dirname(folder) if os.path.basename(folder) == "config" else folder
+    profiles = (os.path.join(place, "app_profile") for place in (folder, os.path.join(root, "config")))
+    return App(path, root, next(filter(os.path.isfile, profiles), None))
+
+
+def app_environment(app: App, run: Run, writable_folder: str, warn: Callable[[str], None]) -> dict[str, str]:
+    """
+    Return the ``APP_*`` variables of a run: the defaults, the profile's above them, and the run's own.
+
+    :param writable_folder: where logs and temporary files of an app without a profile go.
+    :param warn: told what the profile printed.
+    :raises AppError: if the profile cannot be sourced.
+    """
+    own = {"APP_RUN_ID": run.run_id, "APP_LOGICAL_DATE": run.logical_date}
+    log_folder = os.path.join(writable_folder, app.name)
+    defaults = {
+        "APP_NAME": app.name,
+        "APP_ROOT_DIR": app.root,
+        "APP_CONFIG_DIR": os.path.dirname(app.list_path),
+        "APP_TEMP_DIR": os.path.join(log_folder, "temp"),
+        "APP_ROOT_LOG_DIR": log_folder,
+        "APP_LOG_DIR": os.path.join(log_folder, run.time.astimezone().strftime("%Y-%m-%d")),
+    }
+    from_profile = _source_profile(app.profile, {**os.environ, **own}, run.time, warn) if app.profile else {}
+    return {**defaults, **from_profile, **own}
+
+
+def _source_profile(
+    profile: str, environment: Mapping[str, str], run_time: datetime, warn: Callable[[str], None]
+) -> dict[str, str]:
+    """Let bash source the profile; return the variables it leaves whose names start with ``APP_``."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb") as result:
+        try:
+            process = subprocess.Popen(
+                ["bash", "-c", f"exec 3>&{write_end}; {_SOURCE_PROFILE}", "bash", profile],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=(write_end,),
+                env={**environment, "PYRUNNER_RUN_TIME": str(int(run_time.timestamp()))},
+            )
+        finally:
+            os.close(write_end)
+        variables = result.read().decode("utf-8", "surrogateescape")
+        printed = process.communicate()[1].decode("utf-8", "replace").strip()
+    if not variables:
+        raise AppError(f"{profile} ended the shell that sourced it (exit {process.returncode}): {printed}")
+    if printed:
+        warn(f"{profile} printed: {printed}")
+    pairs = (variable.partition("=") for variable in variables.split("\0"))
+    return {name: value for name, _, value in pairs if name.startswith("APP_")}
+
+
+def worker_folders(app: App, environment: Mapping[str, str]) -> list[str]:
+    """Return the folders in which an app's worker modules are looked for, the first one first."""
+    if environment.get("APP_WORKER_DIR"):
+        return [os.path.join(app.root, environment["APP_WORKER_DIR"])]
+    beside_root = [os.path.join(app.root, name) for name in ("workers", "python", "worker")]
+    return [*beside_root, os.path.dirname(app.list_path)]
+
+
+def resolve_env(text: str, environment: Mapping[str, str]) -> str:
+    """
+    Return the text with each ``$ENV{NAME}`` replaced by the variable's value.
+
+    :raises AppError: for a name that is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in environment:
+            raise AppError(
+                f"$ENV{{{name}}}: {name} is not set, neither by app_profile (APP_* names only) nor in the "
+                f"environment of the process that runs the task. Export it in one of the two."
+            )
+        return environment[name]
+
+    return _ENV_REFERENCE.sub(value, text)
+
+
+def env_names(texts: tuple[str, ...]) -> list[str]:
+    """Return the names that ``$ENV{NAME}`` references in the texts ask for."""
+    return [name for text in texts for name in _ENV_REFERENCE.findall(text)]

@@ -1,0 +1,126 @@
+"""The classes that a job's author extends or names in a task list."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from abc import ABC, abstractmethod
+from typing import Any
+
+from .context import Context
+from .logger import Logger, print_line
+
+# Runs the command as the leader of a process group, and beside it a guard that waits at the other end of a
+# pipe for word from the worker: a line means that the command ended; the pipe's end, that the worker died,
+# and then the group goes too. Unlike PR_SET_PDEATHSIG this reaches the command's own children.
+_GUARDED_SHELL = (
+    "exec 3<&0 </dev/null; "
+    "{ read -r ended && exit; kill -KILL 0; } <&3 >/dev/null 2>&1 & "
+    'exec 3<&-; exec /bin/sh -c "$1"'
+)
+_SECONDS_TO_END = 2.0
+"""How long a command may take to end after SIGTERM; Airflow gives the whole task 5 s."""
+
+
+class Worker(ABC):
+    """
+    Base class of a job's workers, in the terms of python-batch-runner 5.2.1.
+
+    Override :meth:`run`, and the hooks that the job needs. A phase's return value is its code: nothing, 0
+    and False are success, a positive number is failure.
+
+    :param context: the dictionary shared by the job; any mapping will do in a unit test.
+    :param logfile: the path that the row's LOGFILE names, or None.
+    :param argv: the row's ARGUMENTS.
+    """
+
+    airflow: Any = None
+    """Airflow's task context (``logical_date``, ``params``, ``ti``, ...) in a task; None elsewhere."""
+
+    arguments_text: str | None = None
+    """The row's ARGUMENTS before they were split; None where the worker is made by hand."""
+
+    def __init__(self, context: Any, logfile: str | None = None, argv: list[str] | None = None) -> None:
+        self.context = context if isinstance(context, Context) else Context(context)
+        self.logfile = logfile
+        self.argv = [] if argv is None else argv
+        self.logger = Logger(print_line)
+        self._retcode = 0
+
+    @property
+    def retcode(self) -> int:
+        """The worker's code so far; assigning takes what ``int`` takes, and nothing negative."""
+        return self._retcode
+
+    @retcode.setter
+    def retcode(self, value: Any) -> None:
+        code = int(value)
+        if code < 0:
+            raise ValueError(f"a return code must be 0 or greater, not {value!r}")
+        self._retcode = code
+
+    @abstractmethod
+    def run(self) -> Any:
+        """Do the work. An exception, or a code other than 0, fails the attempt."""
+
+    # As in PyRunner a hook that is not overridden raises, and the runner takes no notice: a job's own hook
+    # may call super() and must see the same.
+    def on_start(self) -> Any:
+        """Run before :meth:`run`; failing, it fails the attempt in its stead (PyRunner 5.3.0)."""
+        raise NotImplementedError
+
+    def on_success(self) -> Any:
+        """Run after :meth:`run` succeeded; its return value is the code."""
+        raise NotImplementedError
+
+    def on_fail(self) -> Any:
+        """Run after :meth:`run` failed, in each attempt; may set ``self.retcode = 0``."""
+        raise NotImplementedError
+
+    def on_exit(self) -> Any:
+        """Run last, in each attempt; its return value, or ``self.retcode``, has the last word."""
+        raise NotImplementedError
+
+    def on_destroy(self) -> Any:
+        """Run last too: the name that PyRunner 5.3.0 gives to :meth:`on_exit`."""
+        raise NotImplementedError
+
+
+class ShellWorker(Worker):
+    """
+    Runs the row's whole ARGUMENTS text as one shell command and logs what it prints.
+
+    The command's standard input is empty. It ends when its worker does, by whatever means that happens.
+    """
+
+    def run(self) -> int:
+        """Return the command's exit status, 128 + n for a command that signal n ended."""
+        command = ",".join(self.argv) if self.arguments_text is None else self.arguments_text
+        with subprocess.Popen(
+            ["/bin/sh", "-c", _GUARDED_SHELL, "sh", command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process:
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    self.logger.info(line.decode("utf-8", "replace").rstrip("\n"))
+                status = process.wait()
+                process.communicate(b"ended\n")
+            except BaseException:
+                _end(process)
+                raise
+        return status if status >= 0 else 128 - status
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the command and all of its process group."""
+    for signum in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, signum)
+            process.wait(_SECONDS_TO_END)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue

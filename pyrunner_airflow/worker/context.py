@@ -1,0 +1,77 @@
+"""The dictionary that the workers of a job share, as its authors see it."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, KeysView, MutableMapping
+
+MAX_KEY_LENGTH = 250
+RESERVED_PREFIX = "pyrunner."
+
+
+class ContextKeyError(ValueError):
+    """A key that the context cannot hold."""
+
+
+class _Keys(KeysView[str]):
+    """Keys that may be called, since PyRunner's ``keys`` is a property and a mapping's is a method."""
+
+    def __call__(self) -> KeysView[str]:
+        return self
+
+
+class Context(MutableMapping[str, Any]):
+    """
+    PyRunner's context over any mapping that holds the values.
+
+    The mapping is the boundary to whoever runs the worker: a plain dictionary in a unit test, XComs in an
+    Airflow task. Method names are those of python-batch-runner 5.2.1's Context, with the rest of a mapping.
+    """
+
+    def __init__(self, store: MutableMapping[str, Any]) -> None:
+        self._store = store
+
+    def __getitem__(self, key: str) -> Any:
+        return self._store[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        _check_key(key)
+        self._store[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._store[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._store
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._store)
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __repr__(self) -> str:
+        return f"<Context of {sorted(self._store)}>"
+
+    @property
+    def keys(self) -> _Keys:
+        """The keys, as ``context.keys`` (PyRunner) and as ``context.keys()`` (a mapping)."""
+        return _Keys(self)
+
+    def has_key(self, key: str) -> bool:
+        """Say whether the context has the key."""
+        return key in self
+
+    def set(self, key: str, value: Any) -> None:
+        """Assign a value, like ``context[key] = value``."""
+        self[key] = value
+
+
+def _check_key(key: object) -> None:
+    if not isinstance(key, str):
+        raise ContextKeyError(f"a context key must be a str, not {type(key).__name__}: {key!r}")
+    if not key or len(key) > MAX_KEY_LENGTH:
+        raise ContextKeyError(
+            f"a context key must have 1 to {MAX_KEY_LENGTH} characters, not {len(key)}: {key[:50]!r}"
+        )
+    if key.startswith(RESERVED_PREFIX):
+        raise ContextKeyError(f"context keys that start with {RESERVED_PREFIX!r} are reserved: {key!r}")

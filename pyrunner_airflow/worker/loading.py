@@ -1,0 +1,117 @@
+"""Importing an app's worker classes, so that no two apps see each other's modules."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import keyword
+import os
+import sys
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, Iterator
+
+from .app import AppError
+from .base import ShellWorker, Worker
+
+
+def load_worker(module_name: str, worker_name: str, folders: list[str]) -> Any:
+    """
+    Import a row's worker class.
+
+    :param folders: where the module is looked for, for the message if it is not found.
+    :raises AppError: if there is no such module or class, or if it is no Worker.
+    :raises Exception: whatever importing the module raises.
+    """
+    for name in (*module_name.split("."), worker_name):
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise AppError(f"{module_name}.{worker_name}: {name!r} is not a Python name")
+    if module_name.split(".")[0] == "pyrunner" and worker_name == "ShellWorker":
+        return ShellWorker  # the real package's hands the shell a list, and so loses all but the first
+    importlib.invalidate_caches()
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise AppError(f"there is no module {error.name} in {', '.join(folders)} or on sys.path") from error
+    worker = getattr(module, worker_name, None)
+    if worker is None:
+        raise AppError(f"there is no class {worker_name} in {module.__file__}")
+    if not _is_worker(worker):
+        raise AppError(f"{worker_name} in {module.__file__} is not a subclass of pyrunner's Worker")
+    return worker
+
+
+def _is_worker(worker: Any) -> bool:
+    """Recognise our Worker and python-batch-runner's, whichever of the two the module imported."""
+    return isinstance(worker, type) and any(
+        base.__name__ == "Worker" and base.__module__.split(".")[0] in ("pyrunner", "pyrunner_airflow")
+        for base in worker.__mro__
+    )
+
+
+@contextmanager
+def app_imports(root: str, folder: str, module_name: str) -> Iterator[None]:
+    """
+    Arrange ``sys.path`` as PyRunner does: the app's root first, its worker folder last.
+
+    Afterwards the modules that came from the app are forgotten, since another app's may have their names.
+
+    :param module_name: the worker's module: one of that name from elsewhere makes room while this lasts.
+    """
+    path = list(sys.path)
+    top = module_name.split(".")[0]
+    hidden = _take_modules(top) if _holds(folder, top) else {}
+    before = set(sys.modules)
+    sys.path[:] = [root, *path, folder]
+    if importlib.util.find_spec("pyrunner") is None:
+        sys.modules.update(_stand_in())
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - before:
+            if name.split(".")[0] == "pyrunner" or _comes_from_app(sys.modules[name], path, (root, folder)):
+                del sys.modules[name]
+        sys.path[:] = path
+        sys.modules.update(hidden)
+
+
+def _holds(folder: str, module: str) -> bool:
+    return any(os.path.exists(os.path.join(folder, name)) for name in (f"{module}.py", module))
+
+
+def find_folder(folders: list[str], module_name: str) -> str:
+    """Return the first of the folders that holds the module, or the first of all."""
+    top = module_name.split(".")[0]
+    return next((folder for folder in folders if _holds(folder, top)), folders[0])
+
+
+def _take_modules(top: str) -> dict[str, ModuleType]:
+    names = [name for name in sys.modules if name.split(".")[0] == top]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def _comes_from_app(module: ModuleType, outer_path: list[str], app_folders: tuple[str, ...]) -> bool:
+    """Say whether a module was found by an entry of sys.path that only the app's worker had."""
+    file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", [])), None)
+    if file is None:
+        return False
+    homes = [entry for entry in sys.path if file.startswith(os.path.join(os.path.abspath(entry), ""))]
+    home = max(homes, key=len, default=None)
+    return home is not None and (home in app_folders or home not in outer_path)
+
+
+def _stand_in() -> dict[str, ModuleType]:
+    """Return modules that answer for python-batch-runner's where it is not installed."""
+    modules = {
+        name: ModuleType(name, "Stands in for python-batch-runner while pyrunner-airflow runs a worker.")
+        for name in ("pyrunner", "pyrunner.worker", "pyrunner.worker.abstract", "pyrunner.worker.shellworker")
+    }
+    for module in modules.values():
+        module.__dict__.update(Worker=Worker, ShellWorker=ShellWorker, __path__=[])
+    for name in modules:
+        parent, _, child = name.rpartition(".")
+        if parent:
+            setattr(modules[parent], child, modules[name])
+    return modules

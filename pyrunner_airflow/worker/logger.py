@@ -1,0 +1,161 @@
+"""``self.logger`` and the LOGFILE column, in the text that PyRunner writes."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Callable, Iterator, TextIO
+
+Sink = Callable[[str, str], None]
+"""Takes a log line: its level (``INFO``, ``SUCCESS``, ``WARN``, ``ERROR``, ``DEBUG``) and its text."""
+
+_RULE = "#" * 76
+
+
+class Logger:
+    """What a worker logs with: PyRunner's four levels, and the names of :mod:`logging` beside them."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def debug(self, text: object) -> None:
+        """Log a line of level DEBUG."""
+        self._sink("DEBUG", str(text))
+
+    def info(self, text: object) -> None:
+        """Log a line of level INFO."""
+        self._sink("INFO", str(text))
+
+    def success(self, text: object) -> None:
+        """Log a line of level SUCCESS."""
+        self._sink("SUCCESS", str(text))
+
+    def warn(self, text: object) -> None:
+        """Log a line of level WARN."""
+        self._sink("WARN", str(text))
+
+    warning = warn
+
+    def error(self, text: object) -> None:
+        """Log a line of level ERROR."""
+        self._sink("ERROR", str(text))
+
+    def exception(self, text: object) -> None:
+        """Log a line of level ERROR with the traceback of the exception being handled."""
+        self._sink("ERROR", f"{text}\n{traceback.format_exc()}")
+
+
+def format_line(level: str, text: str) -> str:
+    """Return a line as PyRunner writes it to a log file: ``LEVEL - time - text``."""
+    return f"{level} - {datetime.now()} - {text}\n"
+
+
+def print_line(level: str, text: str) -> None:
+    """Log to standard output: what a worker does that is run by hand, as in a unit test."""
+    sys.stdout.write(format_line(level, text))
+
+
+class LogFile:
+    """
+    The file that a row's LOGFILE names: appended to, in whole lines, so that runs beside each other mix none.
+
+    :raises OSError: where the file or its folders cannot be made or written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        self._file: io.FileIO | None = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+        self._pending = b""
+
+    def start(self) -> None:
+        """Write the banner that opens an attempt."""
+        self._write_text(f"{_RULE}\n# LOG START - {datetime.now()}\n{_RULE}\n\n")
+
+    def end(self) -> None:
+        """Write the banner that closes an attempt."""
+        self._write_text(f"\n{_RULE}\n# LOG END - {datetime.now()}\n{_RULE}\n\n")
+
+    def restart(self, attempt: int, wait: int) -> None:
+        """Write the banner between two attempts: the one that failed, and the wait in seconds."""
+        self._write_text(
+            f"\n{_RULE}\n# RESTART ATTEMPT {attempt} - {datetime.now()}\n"
+            f"# Waiting {wait} seconds before retrying...\n{_RULE}\n\n"
+        )
+
+    def line(self, level: str, text: str) -> None:
+        """Write a log line."""
+        self._write_text(format_line(level, text))
+
+    def write(self, data: bytes) -> None:
+        """Write bytes; those after the last line end wait for the rest of their line."""
+        lines, newline, rest = (self._pending + data).rpartition(b"\n")
+        self._pending = rest
+        if newline:
+            self._write_all(lines + newline)
+
+    def close(self) -> None:
+        """Write what is pending and close the file; later writes are dropped."""
+        self._write_all(self._pending)
+        self._pending = b""
+        if self._file:
+            self._file.close()
+        self._file = None
+
+    def _write_text(self, text: str) -> None:
+        self.write(text.encode("utf-8", "backslashreplace"))
+
+    def _write_all(self, data: bytes) -> None:
+        while data and self._file:
+            data = data[self._file.write(data) :]
+
+
+class _Tee(io.RawIOBase):
+    """A binary stream that writes to a text stream (the task's own output) and to a log file."""
+
+    def __init__(self, stream: TextIO, logfile: LogFile) -> None:
+        self._stream = stream
+        self._logfile = logfile
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def write(self, data: Any) -> int:
+        data = bytes(data)
+        binary: io.BufferedIOBase | None = getattr(self._stream, "buffer", None)
+        if binary is None:
+            self._stream.write(data.decode("utf-8", "backslashreplace"))
+        else:
+            binary.write(data)
+        self._stream.flush()
+        self._logfile.write(data)
+        return len(data)
+
+
+@contextmanager
+def copy_output(logfile: LogFile | None) -> Iterator[None]:
+    """Let ``print`` and standard error reach the log file too, as under PyRunner."""
+    if logfile is None:
+        yield
+        return
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(
+            _Tee(stream, logfile),  # type: ignore[type-var]
+            encoding="utf-8",
+            errors="backslashreplace",
+            write_through=True,
+        )
+        for stream in streams
+    )
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams

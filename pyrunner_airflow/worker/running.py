@@ -1,0 +1,274 @@
+"""
+Running one worker: the boundary between a worker and whoever runs it.
+
+A :class:`Job` is plain data that could cross a pipe. A :class:`Host` answers for the context and takes the
+log lines. What comes back is an :class:`Outcome`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import traceback
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from typing import Any, Iterator, MutableMapping, NamedTuple, Protocol
+
+from .app import App, AppError, resolve_env, worker_folders
+from .context import Context
+from .loading import app_imports, find_folder, load_worker
+from .logger import LogFile, Logger, Sink, copy_output
+
+NOT_STARTED = 905
+"""PyRunner's code for a worker that could not be made; such a row is not tried again."""
+_FAILURE_CODES = {
+    "on_start": 901,
+    "run": 901,
+    "on_success": 902,
+    "on_fail": 903,
+    "on_exit": 904,
+    "on_destroy": 904,
+}
+
+
+class WorkerFailed(Exception):
+    """
+    A worker returned a code other than 0.
+
+    :ivar retcode: the code.
+    """
+
+    def __init__(self, message: str, retcode: int) -> None:
+        super().__init__(message)
+        self.retcode = retcode
+
+
+class Job(NamedTuple):
+    """One attempt of one row, as the list states it: ``$ENV{}`` not yet resolved."""
+
+    app: App
+    environment: dict[str, str]
+    """The ``APP_*`` variables."""
+    line: int
+    id: int
+    name: str
+    module: str
+    worker: str
+    arguments: list[str]
+    arguments_text: str | None
+    logfile: str | None
+    attempt: int
+    max_attempts: int
+    retry_wait_time: int
+    """Seconds."""
+
+
+class Host(Protocol):
+    """Whoever runs a worker."""
+
+    context: MutableMapping[str, Any]
+    """Answers get, set, delete and iteration of the context's keys."""
+    airflow: Any
+    """Becomes ``Worker.airflow``."""
+    skip_exceptions: tuple[type[BaseException], ...]
+    """Exceptions by which a worker asks for neither success nor failure."""
+
+    def log(self, level: str, text: str) -> None:
+        """Take a line that the worker logged."""
+
+
+class Outcome(NamedTuple):
+    """How an attempt ended."""
+
+    code: int
+    """0 is success; PyRunner's codes for an exception are 901 to 905."""
+    error: BaseException | None = None
+    """What to raise: the worker's own exception where there was one. None on success."""
+    report: str = ""
+    """One line that says what failed, where, and what to do next."""
+
+    @property
+    def started(self) -> bool:
+        """False if there was no worker to run; PyRunner does not try such a row again."""
+        return self.code != NOT_STARTED
+
+
+def run_worker(job: Job, host: Host) -> Outcome:
+    """
+    Run one attempt of a row as PyRunner 5.2.1 does, and leave the process as it was.
+
+    :raises BaseException: what interrupts the attempt (a timeout, SIGTERM) before there is a worker; later
+        it comes back as the outcome's error, after the worker's hooks have run.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_environment(job))
+        stack.enter_context(_working_directory(job.app.root))
+        try:
+            job = _resolve(job)
+            logfile = LogFile(job.logfile) if job.logfile else None
+        except (AppError, OSError) as error:
+            return _outcome(job, NOT_STARTED, error)
+        if logfile:
+            stack.callback(logfile.close)
+            logfile.start()
+            stack.callback(logfile.end)
+        stack.enter_context(copy_output(logfile))
+        outcome = _load_and_run(job, host, logfile, stack)
+    if logfile and outcome.code and outcome.started and job.attempt < job.max_attempts:
+        with closing(LogFile(logfile.path)) as reopened:
+            reopened.restart(job.attempt, job.retry_wait_time)
+    return outcome
+
+
+def _load_and_run(job: Job, host: Host, logfile: LogFile | None, stack: ExitStack) -> Outcome:
+    folders = worker_folders(job.app, job.environment)
+    folder = find_folder(folders, job.module)
+    logger = Logger(_sink(host, logfile))
+    try:
+        stack.enter_context(app_imports(job.app.root, folder, job.module))
+        worker = load_worker(job.module, job.worker, folders)(
+            Context(host.context), job.logfile, job.arguments
+        )
+    except (Exception, SystemExit) as error:
+        if logfile:
+            logfile.line("ERROR", str(error))
+            logfile.line("ERROR", traceback.format_exc())
+        return _outcome(job, NOT_STARTED, error)
+    worker.logger = logger
+    worker.airflow = host.airflow
+    worker.arguments_text = job.arguments_text
+    attempt = _Attempt(worker, host, logfile)
+    attempt.run()
+    return _outcome(job, attempt.code, attempt.error)
+
+
+class _Attempt:
+    """The phases of one attempt, and what PyRunner makes of their codes and exceptions."""
+
+    def __init__(self, worker: Any, host: Host, logfile: LogFile | None) -> None:
+        self.code = 0
+        self.error: BaseException | None = None
+        self._final = False
+        self._worker = worker
+        self._host = host
+        self._logfile = logfile
+
+    def run(self) -> None:
+        self._phase("on_start")
+        if not self.code:
+            self._phase("run")
+        if not isinstance(self.error, self._host.skip_exceptions):
+            self._phase("on_fail" if self.code else "on_success")
+        self._phase("on_exit")
+        self._phase("on_destroy")
+
+    def _phase(self, name: str) -> None:
+        hook = getattr(self._worker, name, None)
+        if hook is None:
+            return
+        try:
+            self._take_code(name, hook())
+        except NotImplementedError as error:
+            if name == "run":
+                self._fail(name, error)
+        except SystemExit as error:
+            self._exit(name, error.code)
+        except BaseException as error:
+            self._fail(name, error)
+
+    def _take_code(self, name: str, result: Any) -> None:
+        # A phase's value counts if it is true, and on_fail's never does; else the code is as it was left.
+        if result and name != "on_fail":
+            self._worker.retcode = result
+        code = int(result) if result and name != "on_fail" else int(self._worker.retcode)
+        if self._final:
+            return
+        self.code = code
+        if not code:
+            self.error = None
+
+    def _exit(self, name: str, code: Any) -> None:
+        """Take ``sys.exit``'s argument for the phase's code; PyRunner loses it."""
+        if not (code is None or isinstance(code, int)):
+            self._log(name, str(code))
+            code = 1
+        try:
+            self._take_code(name, code)
+        except ValueError as error:
+            self._fail(name, error)
+
+    def _fail(self, name: str, error: BaseException) -> None:
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        if self._logfile:
+            for line in (f"Uncaught Exception from Worker Thread ({name.upper()})", str(error), text):
+                self._logfile.line("ERROR", line)
+        if self.error:  # the one that is raised in the end is shown by whoever catches it
+            self._host.log("ERROR", f"{name} of {type(self._worker).__name__} raised: {text}")
+        if self._final:
+            return
+        self.code = self._worker.retcode = _FAILURE_CODES[name]
+        self.error = self.error or error
+        # No hook turns an interruption into a success, nor does a worker that asked to be skipped.
+        self._final = not isinstance(error, Exception) or isinstance(error, self._host.skip_exceptions)
+
+    def _log(self, name: str, text: str) -> None:
+        self._worker.logger.error(f"{name} exited: {text}")
+
+
+def _outcome(job: Job, code: int, error: BaseException | None) -> Outcome:
+    if not code:
+        return Outcome(0)
+    cause = f"{type(error).__name__}: {error}" if error else f"return code {code}"
+    if code != NOT_STARTED and job.attempt < job.max_attempts:
+        advice = f"the next attempt follows in {job.retry_wait_time} s"
+    else:
+        advice = "mend the cause and clear the failed tasks of this run"
+    report = (
+        f'{job.app.list_path}:{job.line}: row {job.id} "{job.name}" ({job.module}.{job.worker}) '
+        f"failed: {cause}; "
+        f"attempt {job.attempt} of {job.max_attempts}; "
+        f"LOGFILE {job.logfile or 'none'} on {socket.gethostname()}; {advice}"
+    )
+    return Outcome(code, error or WorkerFailed(report, code), report)
+
+
+def _resolve(job: Job) -> Job:
+    """Return the job with its ``$ENV{}`` references replaced."""
+    text = partial(resolve_env, environment=os.environ)
+    return job._replace(
+        module=text(job.module),
+        worker=text(job.worker),
+        arguments=[text(argument) for argument in job.arguments],
+        arguments_text=None if job.arguments_text is None else text(job.arguments_text),
+        logfile=text(job.logfile) if job.logfile else None,
+    )
+
+
+def _sink(host: Host, logfile: LogFile | None) -> Sink:
+    def sink(level: str, text: str) -> None:
+        if logfile:
+            logfile.line(level, text)
+        host.log(level, text)
+
+    return sink
+
+
+@contextmanager
+def _environment(job: Job) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(job.environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def _working_directory(folder: str) -> Iterator[None]:
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
