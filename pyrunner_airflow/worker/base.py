@@ -41,12 +41,13 @@ class Worker(ABC):
     arguments_text: str | None = None
     """The row's ARGUMENTS before they were split; None where the worker is made by hand."""
 
+    _retcode = 0
+
     def __init__(self, context: Any, logfile: str | None = None, argv: list[str] | None = None) -> None:
         self.context = context if isinstance(context, Context) else Context(context)
         self.logfile = logfile
         self.argv = [] if argv is None else argv
         self.logger = Logger(print_line)
-        self._retcode = 0
 
     @property
     def retcode(self) -> int:
@@ -89,14 +90,17 @@ class Worker(ABC):
 
 class ShellWorker(Worker):
     """
-    Runs the row's whole ARGUMENTS text as one shell command and logs what it prints.
+    Runs the row's ARGUMENTS as one shell command and logs what it prints.
+
+    A single argument is the command, without the double quotes around it, as in PyRunner. Of several PyRunner
+    runs only the first; here the command is the whole text, commas and all.
 
     The command's standard input is empty. It ends when its worker does, by whatever means that happens.
     """
 
     def run(self) -> int:
         """Return the command's exit status, 128 + n for a command that signal n ended."""
-        command = ",".join(self.argv) if self.arguments_text is None else self.arguments_text
+        command = self.argv[0] if len(self.argv) == 1 else self.arguments_text or ",".join(self.argv)
         with subprocess.Popen(
             ["/bin/sh", "-c", _GUARDED_SHELL, "sh", command],
             stdin=subprocess.PIPE,

@@ -12,7 +12,7 @@ import socket
 import traceback
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from typing import Any, Iterator, MutableMapping, NamedTuple, Protocol
+from typing import Any, ContextManager, Iterator, MutableMapping, NamedTuple, Protocol
 
 from .app import App, AppError, resolve_env, worker_folders
 from .context import Context
@@ -66,15 +66,23 @@ class Job(NamedTuple):
 class Host(Protocol):
     """Whoever runs a worker."""
 
-    context: MutableMapping[str, Any]
-    """Answers get, set, delete and iteration of the context's keys."""
-    airflow: Any
-    """Becomes ``Worker.airflow``."""
-    skip_exceptions: tuple[type[BaseException], ...]
-    """Exceptions by which a worker asks for neither success nor failure."""
+    @property
+    def context(self) -> MutableMapping[str, Any]:
+        """Answer get, set, delete and iteration of the context's keys."""
+
+    @property
+    def airflow(self) -> Any:
+        """Become ``Worker.airflow``."""
+
+    @property
+    def skip_exceptions(self) -> tuple[type[BaseException], ...]:
+        """Name the exceptions by which a worker asks for neither success nor failure."""
 
     def log(self, level: str, text: str) -> None:
         """Take a line that the worker logged."""
+
+    def interruptible(self) -> ContextManager[None]:
+        """Surround the worker's own code: the only place where a signal may raise."""
 
 
 class Outcome(NamedTuple):
@@ -83,7 +91,7 @@ class Outcome(NamedTuple):
     code: int
     """0 is success; PyRunner's codes for an exception are 901 to 905."""
     error: BaseException | None = None
-    """What to raise: the worker's own exception where there was one. None on success."""
+    """What to raise: the worker's own exception where there was one. With code 0: the wish to be skipped."""
     report: str = ""
     """One line that says what failed, where, and what to do next."""
 
@@ -126,9 +134,9 @@ def _load_and_run(job: Job, host: Host, logfile: LogFile | None, stack: ExitStac
     logger = Logger(_sink(host, logfile))
     try:
         stack.enter_context(app_imports(job.app.root, folder, job.module))
-        worker = load_worker(job.module, job.worker, folders)(
-            Context(host.context), job.logfile, job.arguments
-        )
+        with host.interruptible():
+            worker_class = load_worker(job.module, job.worker, folders)
+            worker = worker_class(Context(host.context), job.logfile, job.arguments)
     except (Exception, SystemExit) as error:
         if logfile:
             logfile.line("ERROR", str(error))
@@ -139,6 +147,8 @@ def _load_and_run(job: Job, host: Host, logfile: LogFile | None, stack: ExitStac
     worker.arguments_text = job.arguments_text
     attempt = _Attempt(worker, host, logfile)
     attempt.run()
+    if isinstance(attempt.error, host.skip_exceptions):
+        return Outcome(0, attempt.error)
     return _outcome(job, attempt.code, attempt.error)
 
 
@@ -167,7 +177,9 @@ class _Attempt:
         if hook is None:
             return
         try:
-            self._take_code(name, hook())
+            with self._host.interruptible():
+                result = hook()
+            self._take_code(name, result)
         except NotImplementedError as error:
             if name == "run":
                 self._fail(name, error)
@@ -180,17 +192,20 @@ class _Attempt:
         # A phase's value counts if it is true, and on_fail's never does; else the code is as it was left.
         if result and name != "on_fail":
             self._worker.retcode = result
-        code = int(result) if result and name != "on_fail" else int(self._worker.retcode)
+            code = int(result)  # python-batch-runner's own retcode would wrap a large one
+        else:
+            code = self._worker.retcode
         if self._final:
             return
         self.code = code
-        if not code:
+        if self.error and not code:
+            self._host.log("WARN", f"{name} set the return code to 0, in spite of: {_traceback(self.error)}")
             self.error = None
 
     def _exit(self, name: str, code: Any) -> None:
         """Take ``sys.exit``'s argument for the phase's code; PyRunner loses it."""
         if not (code is None or isinstance(code, int)):
-            self._log(name, str(code))
+            self._worker.logger.error(code)
             code = 1
         try:
             self._take_code(name, code)
@@ -198,21 +213,22 @@ class _Attempt:
             self._fail(name, error)
 
     def _fail(self, name: str, error: BaseException) -> None:
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         if self._logfile:
-            for line in (f"Uncaught Exception from Worker Thread ({name.upper()})", str(error), text):
+            heading = f"Uncaught Exception from Worker Thread ({name.upper()})"
+            for line in (heading, str(error), _traceback(error)):
                 self._logfile.line("ERROR", line)
         if self.error:  # the one that is raised in the end is shown by whoever catches it
-            self._host.log("ERROR", f"{name} of {type(self._worker).__name__} raised: {text}")
+            self._host.log("ERROR", f"{name} raised: {_traceback(error)}")
         if self._final:
             return
         self.code = self._worker.retcode = _FAILURE_CODES[name]
         self.error = self.error or error
-        # No hook turns an interruption into a success, nor does a worker that asked to be skipped.
+        # No hook turns an interruption into a success, nor a row that asked to be skipped into anything else.
         self._final = not isinstance(error, Exception) or isinstance(error, self._host.skip_exceptions)
 
-    def _log(self, name: str, text: str) -> None:
-        self._worker.logger.error(f"{name} exited: {text}")
+
+def _traceback(error: BaseException) -> str:
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
 def _outcome(job: Job, code: int, error: BaseException | None) -> Outcome:

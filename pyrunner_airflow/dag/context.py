@@ -1,0 +1,257 @@
+"""
+PyRunner's context over XCom.
+
+Each task publishes only its own XComs, when it ends: one for each key that it wrote, and one index
+(:data:`INDEX_KEY`) that says of every key the task knows who wrote it last. A task finds what its ancestors
+left by walking up from its parents; an index covers all that stands above its task, so the walk ends there.
+
+Airflow deletes a task's XComs when an attempt starts, so what a failed attempt wrote is kept in a journal in
+the task's ``task_state_store``, which survives retries and clears.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any, NamedTuple, Protocol
+
+from pyrunner_airflow.dag.codec import ContextValueError, decode, encode
+
+INDEX_KEY = "pyrunner.context"
+JOURNAL_KEY = "pyrunner.context"
+JOURNAL_BYTES = 60_000
+"""How much a running worker's journal holds; Airflow warns of an entry above 64 kB."""
+
+_MISSING = object()
+_PLAIN_KEY = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?", re.ASCII)
+
+
+class TaskInstance(Protocol):
+    """The part of Airflow's task instance that the context uses."""
+
+    try_number: int
+    task_id: str
+    task: Any
+
+    def xcom_pull(self, *, task_ids: str, key: str, map_indexes: int, default: Any) -> Any:
+        """Return one XCom of this run."""
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Store an XCom of this task."""
+
+
+class StateStore(Protocol):
+    """The part of Airflow's ``task_state_store`` that the context uses."""
+
+    def get(self, key: str) -> Any:
+        """Return a value, or None."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Store a JSON value that is not None."""
+
+    def delete(self, key: str) -> None:
+        """Forget a value."""
+
+
+class Entry(NamedTuple):
+    """Who wrote a key last."""
+
+    stamp: int
+    """Orders the writes to a key: microseconds since 1970, or one more than a later write that was seen."""
+    task_id: str
+    kind: str
+    """``value``; ``none`` for None, which XCom cannot tell from nothing; ``deleted``."""
+
+
+class Write(NamedTuple):
+    """A write of this task."""
+
+    time: int
+    """Microseconds since 1970."""
+    deleted: bool
+    encoded: Any
+
+    @property
+    def kind(self) -> str:
+        """The kind of the :class:`Entry` that tells of this write."""
+        return "deleted" if self.deleted else "none" if self.encoded is None else "value"
+
+
+def xcom_key(key: str) -> str:
+    """
+    Return the XCom key under which a context key's value is stored.
+
+    Airflow's client does not quote keys, so that ``a?b`` would be stored as ``a``; such a key gets a name of
+    its own, which the index translates back.
+    """
+    if _PLAIN_KEY.fullmatch(key):
+        return key
+    readable = re.sub(r"[^A-Za-z0-9]+", "_", key)[:60]
+    return f"pyrunner.key.{readable}.{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+class XComContext(MutableMapping[str, Any]):
+    """
+    The context as one attempt of a task sees it: its own writes over what its ancestors left.
+
+    Nothing is asked of Airflow before it is needed; what was read is kept for the attempt.
+
+    :param on_write: told of each write, so that :meth:`journal` can be called in good time.
+    """
+
+    def __init__(self, ti: TaskInstance, store: StateStore, on_write: Callable[[], None]) -> None:
+        self._ti = ti
+        self._store = store
+        self._on_write = on_write
+        self._own: dict[str, Write] = {}
+        self._above: dict[str, Entry] | None = None
+        self._read: dict[str, Any] = {}
+        self._journal_is_read = ti.try_number == 1
+        self._journal_exists = False
+
+    def __getitem__(self, key: str) -> Any:
+        write = self._writes().get(key)
+        if write:
+            if write.deleted:
+                raise KeyError(key)
+            return decode(write.encoded)
+        entry = self._ancestors().get(key)
+        if entry is None or entry.kind == "deleted":
+            raise KeyError(key)
+        if key not in self._read:
+            self._read[key] = self._pull_value(key, entry)
+        return decode(self._read[key])
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        try:
+            encoded = encode(value)
+        except ContextValueError as error:
+            raise ContextValueError(
+                f"context[{key!r}]: {error}. Keep it in a file or database and its path or key in the "
+                f"context, or convert it to str, numbers, lists and dictionaries."
+            ) from error
+        self._write(key, Write(_now(), False, encoded))
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self:
+            raise KeyError(key)
+        self._write(key, Write(_now(), True, None))
+
+    def __contains__(self, key: object) -> bool:
+        write = self._writes().get(key)  # type: ignore[call-overload]
+        if write:
+            return not write.deleted
+        entry = self._ancestors().get(key)  # type: ignore[call-overload]
+        return entry is not None and entry.kind != "deleted"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([key for key, entry in self._index().items() if entry.kind != "deleted"])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def journal(self, *, whole: bool = False) -> None:
+        """
+        Keep the writes for the next attempt.
+
+        :param whole: also values too large to be kept once a second: at the end of a failed attempt.
+        """
+        if not self._writes():
+            return
+        self._store.set(JOURNAL_KEY, {"writes": list(self._journal_rows(whole))})
+        self._journal_exists = True
+
+    def drop_journal(self) -> None:
+        """Forget the writes of earlier attempts: the task succeeded."""
+        if self._journal_exists:
+            self._store.delete(JOURNAL_KEY)
+
+    def publish(self) -> None:
+        """Store the writes as this task's XComs, and the index."""
+        if not self._writes() and self._above is None:
+            return
+        index = self._index()
+        for key, write in dict(self._own).items():
+            if not write.deleted:
+                self._ti.xcom_push(xcom_key(key), decode(write.encoded))
+        rows = [{"key": key, **entry._asdict()} for key, entry in sorted(index.items())]
+        self._ti.xcom_push(INDEX_KEY, rows)
+
+    def _write(self, key: str, write: Write) -> None:
+        self._writes()[key] = write
+        self._on_write()
+
+    def _writes(self) -> dict[str, Write]:
+        """Return this task's writes, those of its earlier attempts included."""
+        if not self._journal_is_read:
+            stored = self._store.get(JOURNAL_KEY)
+            self._journal_exists = stored is not None
+            for key, *write in (stored or {}).get("writes", ()):
+                self._own.setdefault(key, Write(*write))
+            self._journal_is_read = True
+        return self._own
+
+    def _journal_rows(self, whole: bool) -> Iterator[tuple[Any, ...]]:
+        room = JOURNAL_BYTES
+        for key, write in dict(self._own).items():
+            row = (key, *write)
+            if not whole:
+                size = len(json.dumps(row))
+                if size > room:
+                    continue
+                room -= size
+            yield row
+
+    def _index(self) -> dict[str, Entry]:
+        """Return the last write to each key that this task knows."""
+        above = self._ancestors()
+        own = {
+            key: Entry(
+                max(write.time, above[key].stamp + 1 if key in above else 0), self._ti.task_id, write.kind
+            )
+            for key, write in self._writes().items()
+        }
+        return {**above, **own}
+
+    def _ancestors(self) -> dict[str, Entry]:
+        """Return the last write to each key among this task's ancestors."""
+        if self._above is None:
+            self._above = self._walk()
+        return self._above
+
+    def _walk(self) -> dict[str, Entry]:
+        found: dict[str, Entry] = {}
+        task = self._ti.task
+        seen = set(task.upstream_task_ids)
+        waiting = deque(sorted(seen))
+        while waiting:
+            task_id = waiting.popleft()
+            rows = self._pull(task_id, INDEX_KEY)
+            if rows is _MISSING:
+                parents = task.dag.get_task(task_id).upstream_task_ids - seen
+                seen |= parents
+                waiting.extend(sorted(parents))
+                continue
+            for row in rows:
+                entry = Entry(row["stamp"], row["task_id"], row["kind"])
+                found[row["key"]] = max(entry, found.get(row["key"], entry))
+        return found
+
+    def _pull_value(self, key: str, entry: Entry) -> Any:
+        if entry.kind == "none":
+            return encode(self._pull(entry.task_id, xcom_key(key), None))
+        value = self._pull(entry.task_id, xcom_key(key))
+        if value is _MISSING:
+            raise KeyError(f"{key}: the XCom {xcom_key(key)!r} of task {entry.task_id} is gone")
+        return encode(value)
+
+    def _pull(self, task_id: str, key: str, default: Any = _MISSING) -> Any:
+        return self._ti.xcom_pull(task_ids=task_id, key=key, map_indexes=-1, default=default)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,70 @@
+"""Which task lists lie in a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from airflow.sdk import conf
+from pathspec import GitIgnoreSpec
+
+_IGNORE_FILE = ".airflowignore"
+
+_Rule = Callable[[str], bool | None]
+"""Says whether an ignore file ignores a path (a folder's ends with ``/``); None if it is silent on it."""
+
+
+def find_lists(folder: Path) -> list[Path]:
+    """
+    Return the task lists in a folder and below it that no ``.airflowignore`` leaves out, in any order.
+
+    The files' syntax is Airflow's ``[core] dag_ignore_file_syntax``, ``glob`` or ``regexp``.
+    """
+    return list(_walk(folder))
+
+
+def find_list(folder: Path, file_name: str) -> Path | None:
+    """Return the task list of that name in the folder itself, without looking at the others."""
+    path = folder / file_name
+    return (
+        path if path.is_file() and not _is_ignored(path.as_posix(), _read_ignores(folder, folder)) else None
+    )
+
+
+def _walk(top: Path) -> Iterator[Path]:
+    inherited: dict[str, list[_Rule]] = {}
+    entered: set[str] = set()
+    for folder, subfolders, files in os.walk(top, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in entered:  # a link that leads back
+            subfolders.clear()
+            continue
+        entered.add(real)
+        rules = [*inherited.pop(folder, []), *_read_ignores(Path(folder), top)]
+        subfolders[:] = [name for name in subfolders if not _is_ignored(f"{folder}/{name}/", rules)]
+        inherited.update((os.path.join(folder, name), rules) for name in subfolders)
+        for name in files:
+            if name.endswith(".lst") and not _is_ignored(f"{folder}/{name}", rules):
+                yield Path(folder, name)
+
+
+def _read_ignores(folder: Path, top: Path) -> list[_Rule]:
+    try:
+        text = (folder / _IGNORE_FILE).read_text()
+    except OSError:
+        return []
+    patterns = [line for line in re.sub(r"[ \t]*#.*", "", text).splitlines() if line]
+    if conf.get("core", "dag_ignore_file_syntax", fallback="glob") == "regexp":
+        expressions = [re.compile(pattern) for pattern in patterns]
+        return [lambda path: any(e.search(os.path.relpath(path, top)) for e in expressions) or None]
+    spec = GitIgnoreSpec.from_lines(patterns)
+    prefix = len(folder.as_posix().rstrip("/")) + 1
+    return [lambda path: spec.check_file(path[prefix:]).include]
+
+
+def _is_ignored(path: str, rules: list[_Rule]) -> bool:
+    """Ask the ignore files from the top down: the nearest that says anything has the last word."""
+    answers = [answer for rule in rules if (answer := rule(path)) is not None]
+    return bool(answers) and bool(answers[-1])

@@ -1,0 +1,103 @@
+"""
+DAGs from the task lists in a dags folder, on Airflow 3.3.
+
+Good lists and bad ones are shown by two files, because Airflow marks every DAG of a file with an import error
+as stale, and stops its runs: with one file a typo in one list would stop all the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, get_parsing_context
+
+from pyrunner_airflow.dag.factory import PyRunnerDag, dag_id
+from pyrunner_airflow.discovery.folder import find_list, find_lists
+from pyrunner_airflow.tasklist import Diagnostic, LstError, Severity
+
+
+def load_lst_dags(module: dict[str, Any], folder: str | Path | None = None) -> None:
+    """
+    Put a DAG for each good task list into a module; bad lists are for :func:`show_lst_errors`.
+
+    When Airflow starts a task, only the list of that task's DAG is read.
+
+    :param module: the ``globals()`` of a file in the dags folder.
+    :param folder: where the lists lie; by default the folder of that file.
+    """
+    top = _folder(module, folder)
+    paths = _lists_to_read(top, get_parsing_context().dag_id)
+    for dag, _ in _build(paths, module["__file__"]):
+        if dag is not None:
+            module[f"pyrunner_airflow:{dag.dag_id}"] = dag
+
+
+def show_lst_errors(module: dict[str, Any], folder: str | Path | None = None) -> None:
+    """
+    Show the errors of all bad task lists as the import error of a module.
+
+    :param module: the ``globals()`` of a file in the dags folder: not the one that loads the good lists.
+    :param folder: where the lists lie; by default the folder of that file.
+    """
+    problems = _build(_all_lists(_folder(module, folder)), module["__file__"])
+    diagnostics = tuple(diagnostic for _, found in problems for diagnostic in found)
+    if diagnostics:
+        module["pyrunner_airflow:errors"] = _BadLists(diagnostics)
+
+
+class _BadLists(DAG):
+    """No DAG at all: Airflow takes what ``validate`` raises for the import error of the file it is in."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__("pyrunner_airflow_errors", schedule=None)
+        self._diagnostics = diagnostics
+
+    def validate(self) -> None:
+        raise LstError(self._diagnostics)
+
+
+def _folder(module: dict[str, Any], folder: str | Path | None) -> Path:
+    return Path(folder or Path(module["__file__"]).parent).absolute()
+
+
+def _lists_to_read(top: Path, wanted: str | None) -> list[Path]:
+    """Return the one list whose DAG is wanted, or all of them if there is none."""
+    if wanted is None:
+        return _all_lists(top)
+    if found := find_list(top, f"{wanted}.lst"):
+        return [found]
+    paths = _all_lists(top)
+    return [path for path in paths if dag_id(path) == wanted][:1] or paths
+
+
+def _all_lists(top: Path) -> list[Path]:
+    """Return the lists in the order in which they claim a DAG ID: the topmost first, and the list of that name."""
+    return sorted(
+        find_lists(top), key=lambda path: (len(path.parts), path.stem != dag_id(path), path.as_posix())
+    )
+
+
+def _build(paths: list[Path], fileloc: str) -> Iterator[tuple[PyRunnerDag | None, tuple[Diagnostic, ...]]]:
+    """Build the DAG of each list, or tell why there is none."""
+    first: dict[str, Path] = {}
+    for path in paths:
+        same = first.setdefault(dag_id(path), path)
+        if same != path:
+            yield None, (_problem("duplicate-dag-id", path, f"{same} has the same DAG ID {dag_id(path)!r}"),)
+            continue
+        try:
+            dag = PyRunnerDag(path)
+        except LstError as error:
+            yield None, error.diagnostics
+        except Exception as error:  # no list may ever keep the others from being loaded
+            yield None, (_problem("no-dag", path, f"no DAG can be made of it: {error!r}"),)
+        else:
+            dag.fileloc = fileloc
+            yield dag, ()
+
+
+def _problem(code: str, path: Path, message: str) -> Diagnostic:
+    hint = "rename one of the two files" if code == "duplicate-dag-id" else "mend the list"
+    return Diagnostic(Severity.ERROR, code, str(path), 0, 1, 0, None, "", message, hint)
