@@ -1,0 +1,77 @@
+"""A real Airflow for the tests that need one, and what is said about skipped tests."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.local_airflow import LocalAirflow
+
+ROOT = Path(__file__).parents[1]
+NO_PACKAGE = "Debian package not installed: "
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
+    """One Airflow for all tests, with the loader files in place; started when the first test asks for it."""
+    local = LocalAirflow(tmp_path_factory.mktemp("airflow"))
+    for loader in sorted((ROOT / "dags").glob("*.py")):
+        local.add(loader)
+    with local:
+        yield local
+
+
+@pytest.fixture
+def dags_folder(airflow: LocalAirflow) -> Iterator[Path]:
+    """Airflow's dags folder; what a test adds is removed after it."""
+    before = set(airflow.dags_folder.iterdir())
+    yield airflow.dags_folder
+    for added in set(airflow.dags_folder.iterdir()) - before:
+        if added.is_dir():
+            shutil.rmtree(added)
+        else:
+            added.unlink()
+
+
+@pytest.fixture(scope="session")
+def needs_debian() -> Callable[[str, str], str]:
+    """Return the path of a command, or skip the test where the Debian package that brings it is missing."""
+
+    def find(package: str, command: str) -> str:
+        path = shutil.which(command, path=os.environ.get("PATH", "") + ":/usr/sbin")
+        if path is None:
+            # PostgreSQL keeps its server's commands out of PATH.
+            path = next(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{command}")), None)
+        return path or pytest.skip(NO_PACKAGE + package)
+
+    return find
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    return _fail_if_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    return _fail_if_skipped((yield))
+
+
+def _fail_if_skipped(report):
+    """Under CI everything must run: a skipped test is one nobody notices. An expected failure is no skip."""
+    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped under CI: {report.longrepr[2]}"
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say it below pytest's own last line, where it is read."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or config.option.collectonly:
+        return
+    skipped = sum(NO_PACKAGE in str(report.longrepr) for report in reporter.stats.get("skipped", []))
+    reporter.write_line(f"Skipped for want of a Debian package: {skipped}")
