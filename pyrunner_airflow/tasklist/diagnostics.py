@@ -1,0 +1,168 @@
+"""What is wrong with a task list: where, what, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+# Would act on a terminal, or put the caret under the wrong text: controls other than tab,
+# lone surrogates, line separators, and the marks that turn the direction of writing.
+_UNSHOWABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
+# A line is shown whole up to this many characters, else that much of it around the caret:
+# thousands of problems in one endless line would otherwise make an endless text.
+_SHOWN = 160
+
+
+class Severity(StrEnum):
+    """An error stops the list from being used, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of a file's text. Without a line it is the file as a whole.
+
+    line, column: from 1; line 0 is the whole file.
+    length: characters from column on.
+    column_name: the list's column, such as ``PARENT_IDS``, where it lies within one.
+    text: the whole line.
+    """
+
+    line: int = 0
+    column: int = 1
+    length: int = 0
+    column_name: str | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem. ``str()`` draws it with its line, a caret and the hint.
+
+    code: stable, such as ``unknown-parent``.
+    line, column, length, column_name, text: as in `Place`.
+    hint: what to do.
+    """
+
+    severity: Severity
+    code: str
+    source: str
+    line: int
+    column: int
+    length: int
+    column_name: str | None
+    text: str
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        """Draw the problem over several lines, without a final line end."""
+        where = f"{_showable(self.source)}:{self.line}:{self.column}" if self.line else _showable(self.source)
+        lines = [f"{where}: {self.severity}[{self.code}]: {self.message}"]
+        if self.text:
+            lines += _underline(self.text, self.column - 1, self.length)
+        lines.append(f"    hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class LstError(ValueError):
+    """A task list that can't be used. Its text is all of its problems.
+
+    diagnostics: errors and warnings, in the order of the file.
+    """
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__(diagnostics)
+        self.diagnostics = diagnostics
+
+    def __str__(self) -> str:
+        """Draw all problems, with a blank line between them."""
+        return "\n\n".join(map(str, self.diagnostics))
+
+
+class Problems:
+    """Collects the problems of one file, so that all of them are reported together."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._found: list[Diagnostic] = []
+
+    def error(self, code: str, place: Place, message: str, hint: str) -> None:
+        """Note an error."""
+        self._add(Severity.ERROR, code, place, message, hint)
+
+    def warning(self, code: str, place: Place, message: str, hint: str) -> None:
+        """Note a warning."""
+        self._add(Severity.WARNING, code, place, message, hint)
+
+    def _add(self, severity: Severity, code: str, place: Place, message: str, hint: str) -> None:
+        self._found.append(
+            Diagnostic(
+                severity,
+                code,
+                self._source,
+                place.line,
+                place.column,
+                place.length,
+                place.column_name,
+                place.text,
+                message,
+                hint,
+            )
+        )
+
+    def raise_errors(self) -> tuple[Diagnostic, ...]:
+        """Return the warnings if there is nothing worse; raises LstError with everything if there is."""
+        if any(problem.severity is Severity.ERROR for problem in self._found):
+            raise self.as_error()
+        return self._in_order()
+
+    def as_error(self) -> LstError:
+        """Return everything as one error."""
+        return LstError(self._in_order())
+
+    def _in_order(self) -> tuple[Diagnostic, ...]:
+        return tuple(sorted(self._found, key=lambda problem: (problem.line, problem.column)))
+
+
+def quote(text: str, limit: int = 60) -> str:
+    """Return a value as a message shows it: in quotes, short, with nothing invisible in it."""
+    return repr(text if len(text) <= limit else f"{text[:limit]}...")
+
+
+def _showable(text: str) -> str:
+    """Replace each character that must not be printed by one that stands for it."""
+    return _UNSHOWABLE.sub(_stand_in, text)
+
+
+def _stand_in(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\N{SYMBOL FOR DELETE}" if code == 0x7F else "\N{REPLACEMENT CHARACTER}"
+
+
+def _underline(text: str, start: int, length: int) -> list[str]:
+    """Return the line, or the part of it around `start`, and the line of carets below it."""
+    first = max(0, start - _SHOWN // 3) if len(text) > _SHOWN else 0
+    shown = _showable(text[first : first + _SHOWN])
+    before = "..." if first else ""
+    after = "..." if first + _SHOWN < len(text) else ""
+    start -= first
+    # A tab under a tab keeps both lines in step, however wide the terminal draws it.
+    indent = "".join("\t" if char == "\t" else " " * _width(char) for char in before + shown[:start])
+    carets = "^" * max(1, sum(map(_width, shown[start : start + length])))
+    return [f"    {before}{shown.rstrip()}{after}", f"    {indent}{carets}"]
+
+
+def _width(char: str) -> int:
+    """Return how many columns of a terminal a character takes."""
+    if char.isascii():
+        return 1
+    if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1

@@ -1,0 +1,152 @@
+"""What holds between rows: unique IDs, parents that exist, no cycles."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from pyrunner_airflow.tasklist.fields import Column
+from pyrunner_airflow.tasklist.values import to_integer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pyrunner_airflow.tasklist.diagnostics import Place, Problems
+    from pyrunner_airflow.tasklist.fields import Row
+    from pyrunner_airflow.tasklist.model import TaskRow
+
+    Rows = Sequence[tuple[Row, TaskRow]]
+
+# A near match costs a comparison with every ID of the list. Whoever has more unknown parents than
+# this has another problem than typing errors.
+_NEAR_MATCHES = 10
+_RANGES_SHOWN = 10
+_CYCLE_SHOWN = 12
+
+
+def check_graph(rows: Rows, problems: Problems) -> None:
+    """Report duplicate IDs, unknown parents, rows that wait for themselves, and cycles.
+
+    rows: all of the file, also those that are broken elsewhere; an ID of 0 could not be read.
+    """
+    by_id = _index(rows, problems)
+    _check_parents(rows, by_id, problems)
+    for cycle in find_cycles({key: task.parent_ids for key, (_, task) in by_id.items()}):
+        _report_cycle(cycle, by_id, problems)
+
+
+def find_cycles(parents: Mapping[int, Iterable[int]]) -> list[list[int]]:
+    """Return cycles that share no row, each in running order from its first row in `parents`.
+
+    Without their rows nothing waits for itself. Parents that are not keys, and rows that are their
+    own parents, are left aside. One walk finds them all in linear time; graphlib would name one
+    cycle and have to start again for the next.
+    """
+    order = {row: number for number, row in enumerate(parents)}
+    todo = {row: iter(above) for row, above in parents.items()}
+    cycles = []
+    for start in parents:
+        path = [start] if start in todo else []
+        depth = {start: 0}
+        while path:
+            row = path[-1]
+            parent = next((above for above in todo[row] if above in todo and above != row), None)
+            if parent is None:
+                path.pop()
+                del todo[row], depth[row]
+            elif parent not in depth:
+                depth[parent] = len(path)
+                path.append(parent)
+            else:
+                found = path[depth[parent] :][::-1]
+                del path[depth[parent] :]
+                for member in found:
+                    del todo[member], depth[member]
+                first = found.index(min(found, key=order.__getitem__))
+                cycles.append(found[first:] + found[:first])
+    return cycles
+
+
+def _index(rows: Rows, problems: Problems) -> dict[int, tuple[Row, TaskRow]]:
+    """Return the first row of each ID; the later ones are errors."""
+    by_id: dict[int, tuple[Row, TaskRow]] = {}
+    for row, task in rows:
+        first = by_id.setdefault(task.id, (row, task))
+        if first[0] is not row and task.id > 0:
+            problems.error(
+                "duplicate-id",
+                row.place(Column.ID),
+                f"ID {task.id} is used already in line {first[1].line}",
+                "Give each row an ID of its own, and adapt the PARENT_IDS that mean it.",
+            )
+    by_id.pop(0, None)
+    return by_id
+
+
+def _check_parents(rows: Rows, by_id: Mapping[int, object], problems: Problems) -> None:
+    unknown = []
+    for row, task in rows:
+        wrong = [parent for parent in task.parent_ids if parent not in by_id or parent == task.id]
+        if not wrong:
+            continue
+        places = _parent_places(row)
+        for parent in wrong:
+            if parent in by_id:
+                problems.error(
+                    "self-parent",
+                    places[parent],
+                    f"row {task.id} is its own parent, and would wait for itself for ever",
+                    f"Remove {parent} from PARENT_IDS; -1 means no parents.",
+                )
+            else:
+                unknown.append((places[parent], parent))
+    _report_unknown(unknown, rows, problems)
+
+
+def _report_unknown(unknown: list[tuple[Place, int]], rows: Rows, problems: Problems) -> None:
+    known = f"IDs in this list: {_ranges({task.id for _, task in rows if task.id})}."
+    if unread := next((row.line for row, task in rows if not task.id), None):
+        known += f" The ID in line {unread} could not be read."
+    names = [str(task.id) for _, task in rows if task.id]
+    for number, (place, parent) in enumerate(unknown):
+        near = get_close_matches(str(parent), names) if number < _NEAR_MATCHES else []
+        hint = f"Did you mean {' or '.join(near)}? {known}" if near else known
+        problems.error("unknown-parent", place, f"PARENT_IDS names {parent}, but no row has that ID", hint)
+
+
+def _report_cycle(cycle: list[int], by_id: Mapping[int, tuple[Row, TaskRow]], problems: Problems) -> None:
+    path = [*map(str, cycle), str(cycle[0])]
+    if len(path) > _CYCLE_SHOWN:
+        half = _CYCLE_SHOWN // 2
+        path = [*path[:half], "...", *path[-half:]]
+    problems.error(
+        "cycle",
+        _parent_places(by_id[cycle[0]][0])[cycle[-1]],
+        f"{len(cycle)} rows wait for each other for ever: {' -> '.join(path)}",
+        "Remove one of these rows from the PARENT_IDS of the one after it.",
+    )
+
+
+def _parent_places(row: Row) -> dict[int, Place]:
+    """Return where each parent stands in its row, at its first mention."""
+    places: dict[int, Place] = {}
+    for offset, item in row.items(Column.PARENT_IDS):
+        parent = to_integer(item)
+        if parent is not None and parent not in places:
+            places[parent] = row.place(Column.PARENT_IDS, offset, len(item))
+    return places
+
+
+def _ranges(ids: set[int]) -> str:
+    """Return IDs in short: ``1 to 6, 10``."""
+    spans: list[list[int]] = []
+    for number in sorted(ids):
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    shown = [str(low) if low == high else f"{low} to {high}" for low, high in spans]
+    if len(shown) > _RANGES_SHOWN:
+        half = _RANGES_SHOWN // 2
+        shown = [*shown[:half], "...", *shown[-half:]]
+    return ", ".join(shown) or "none"

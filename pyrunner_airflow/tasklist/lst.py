@@ -1,0 +1,190 @@
+"""Reading a task list: from lines to rows, with all problems of the file reported at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyrunner_airflow.tasklist.diagnostics import LstError, Place, Problems, quote
+from pyrunner_airflow.tasklist.fields import HEADER, Column, Row, split_arguments
+from pyrunner_airflow.tasklist.graph import check_graph
+from pyrunner_airflow.tasklist.model import TaskList, TaskRow
+from pyrunner_airflow.tasklist.templates import check_templates
+from pyrunner_airflow.tasklist.values import (
+    MAX_ID,
+    MAX_NUMBER,
+    check_characters,
+    check_env,
+    read_identifier,
+    read_integer,
+    read_parents,
+    read_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BOM = "\ufeff"
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_SHELL_HEADER = "#SHELL"
+_SHELL_COLUMNS = 7
+# Absolute, relative to a variable or to a folder, or plainly a log. Not 2024/01/31, not a URL.
+_PATH = re.compile(r"(?:[~.]{0,2}|\$ENV\{[^{}]*\})/[^,]*|(?:[\w.~-]+/)+[\w-]+\.\w+|[^,]*\.log")
+
+
+def read_lst(path: str | os.PathLike[str]) -> TaskList:
+    """Read a task list file.
+
+    Raises LstError if it can't be read, is not UTF-8, or has errors.
+    """
+    source = os.fspath(path)
+    try:
+        data = Path(source).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a path with NUL in it
+        raise _unreadable(source, error) from error
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise _not_utf8(source, data, error.start) from error
+    return parse_lst(text, source)
+
+
+def parse_lst(text: str, source: str = "<text>") -> TaskList:
+    """Parse the text of a task list; `source` is what messages call it.
+
+    Raises LstError with every error and warning if there is an error.
+    """
+    problems = Problems(source)
+    rows = list(_read_rows(text, problems))
+    if not rows:
+        hint = f"Write one row for each task:\n        {HEADER}"
+        problems.error("no-rows", Place(), "the list has no rows", hint)
+    check_graph(rows, problems)
+    _check_names(rows, problems)
+    warnings = problems.raise_errors()
+    return TaskList(tuple(task for _, task in rows), source, warnings)
+
+
+def _read_rows(text: str, problems: Problems) -> Iterator[tuple[Row, TaskRow]]:
+    shell = False
+    for number, line in enumerate(_LINE_END.split(text.removeprefix(_BOM)), 1):
+        stripped = line.strip()
+        if stripped == _SHELL_HEADER:
+            shell = True
+            _report_shell(number, line, problems)
+        elif stripped and not stripped.startswith("#"):
+            row = Row(number, line)
+            old_shell = shell and not any(row.fields[_SHELL_COLUMNS:])
+            yield row, _read_row(row, problems, old_shell)
+
+
+def _read_row(row: Row, problems: Problems, old_shell: bool) -> TaskRow:
+    """Return the row as data. Where an error was reported, a stand-in keeps the other checks going.
+
+    old_shell: the columns from MODULE_NAME on are a command and a path, reported with the header.
+    """
+    check_characters(row, problems)
+    id_ = read_integer(row, Column.ID, problems, 1, MAX_ID, default=None)
+    parents = read_parents(row, problems)
+    attempts = read_integer(row, Column.MAX_ATTEMPTS, problems, 1, MAX_NUMBER, default=1)
+    wait = read_integer(row, Column.RETRY_WAIT_TIME, problems, 0, MAX_NUMBER, default=0)
+    name = read_text(row, Column.PROCESS_NAME, problems)
+    if old_shell:
+        return TaskRow(id_, parents, attempts, wait, name, "", "", (), "", None, row.line)
+    _check_width(row, problems)
+    module = read_identifier(row, Column.MODULE_NAME, problems, "the worker's module, such as workers")
+    worker = read_identifier(row, Column.WORKER_NAME, problems, "the name of a Worker class, such as Start")
+    check_env(row, Column.ARGUMENTS, problems)
+    check_env(row, Column.LOGFILE, problems)
+    check_templates(row, problems)
+    text = row.fields[Column.ARGUMENTS]
+    logfile = row.fields[Column.LOGFILE] or None
+    arguments = split_arguments(text)
+    return TaskRow(id_, parents, attempts, wait, name, module, worker, arguments, text, logfile, row.line)
+
+
+def _check_width(row: Row, problems: Problems) -> None:
+    """Report columns that are missing, too many, or one to the left of where they belong."""
+    if row.width <= Column.WORKER_NAME:
+        missing = ", ".join(Column(index).name for index in range(row.width, Column.ARGUMENTS))
+        count = "1 column" if row.width == 1 else f"{row.width} columns"
+        hint = f"A row is {HEADER}; ARGUMENTS and LOGFILE may be left out."
+        if quoted := row.quoted_pipe():
+            hint += f" The pair of quotes from column {quoted.column} to {quoted.column + quoted.length - 1}"
+            hint += " keeps a | from separating columns."
+        message = f"the row has {count}, and lacks {missing}"
+        problems.error("missing-columns", row.place(row.width), message, hint)
+    elif row.width == Column.LOGFILE and _PATH.fullmatch(row.fields[Column.ARGUMENTS]):
+        problems.warning(
+            "path-in-arguments",
+            row.place(Column.ARGUMENTS),
+            "the last of 8 columns is ARGUMENTS, but looks like a LOGFILE",
+            "Write || before a LOGFILE without ARGUMENTS; end the row with | if it is an argument.",
+        )
+    elif row.width > len(Column):
+        _check_surplus(row, problems)
+
+
+def _check_surplus(row: Row, problems: Problems) -> None:
+    surplus = next((index for index in range(len(Column), row.width) if row.fields[index]), None)
+    if surplus is not None:
+        problems.error(
+            "extra-columns",
+            row.place(surplus),
+            f"the row has {row.width} columns, but LOGFILE, the 9th, is the last",
+            "Remove what is too much, or put double quotes around a text that contains |.",
+        )
+
+
+def _check_names(rows: list[tuple[Row, TaskRow]], problems: Problems) -> None:
+    first: dict[str, TaskRow] = {}
+    for row, task in rows:
+        other = first.setdefault(task.name, task)
+        if other is not task and task.name:
+            problems.warning(
+                "duplicate-name",
+                row.place(Column.PROCESS_NAME),
+                f"PROCESS_NAME {quote(task.name)} is used already in line {other.line}",
+                "Give each row a name of its own, to tell them apart in Airflow.",
+            )
+
+
+def _report_shell(number: int, line: str, problems: Problems) -> None:
+    problems.error(
+        "shell-list",
+        Place(number, line.index(_SHELL_HEADER) + 1, len(_SHELL_HEADER), None, line),
+        "lists of shell commands, from before PyRunner 5, are not supported",
+        "Remove this line, and write each command as a row of ShellWorker:\n"
+        "        ID|PARENT_IDS|MAX_ATTEMPTS|RETRY_WAIT_TIME|PROCESS_NAME|pyrunner|ShellWorker|<command>|LOGFILE",
+    )
+
+
+def _unreadable(source: str, error: OSError | ValueError) -> LstError:
+    problems = Problems(source)
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    hint = "Check the path, and that this user may read the file."
+    if isinstance(error, FileNotFoundError):
+        neighbours = [entry.name for entry in Path(source).parent.glob("*.lst")]
+        if near := get_close_matches(Path(source).name, neighbours):
+            hint = f"Did you mean {' or '.join(near)}? {hint}"
+    problems.error("unreadable-file", Place(), f"the file can't be read: {reason}", hint)
+    return problems.as_error()
+
+
+def _not_utf8(source: str, data: bytes, position: int) -> LstError:
+    problems = Problems(source)
+    before = _LINE_END.split(data[:position].decode().removeprefix(_BOM))
+    after = _LINE_END.split(data[position:].decode(errors="replace"), maxsplit=1)[0]
+    hint = "Save the file as UTF-8; iconv -f WINDOWS-1252 -t UTF-8 converts one from Windows."
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        hint = "The file is UTF-16: save it as UTF-8, for example by iconv -f UTF-16 -t UTF-8."
+    problems.error(
+        "not-utf8",
+        Place(len(before), len(before[-1]) + 1, 1, None, before[-1] + after),
+        f"the byte 0x{data[position]:02x} is not UTF-8",
+        hint,
+    )
+    return problems.as_error()
