@@ -26,7 +26,6 @@ JOURNAL_KEY = "pyrunner.context"
 JOURNAL_BYTES = 60_000
 """How much a running worker's journal holds; Airflow warns of an entry above 64 kB."""
 
-_MISSING = object()
 _PLAIN_KEY = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?", re.ASCII)
 
 
@@ -37,8 +36,8 @@ class TaskInstance(Protocol):
     task_id: str
     task: Any
 
-    def xcom_pull(self, *, task_ids: str, key: str, map_indexes: int, default: Any) -> Any:
-        """Return one XCom of this run."""
+    def xcom_pull(self, *, task_ids: str, key: str) -> Any:
+        """Return an XCom of this run, or None."""
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Store an XCom of this task."""
@@ -195,10 +194,10 @@ class XComContext(MutableMapping[str, Any]):
             self._journal_is_read = True
         return self._own
 
-    def _journal_rows(self, whole: bool) -> Iterator[tuple[Any, ...]]:
+    def _journal_rows(self, whole: bool) -> Iterator[list[Any]]:
         room = JOURNAL_BYTES
         for key, write in dict(self._own).items():
-            row = (key, *write)
+            row = [key, *write]
             if not whole:
                 size = len(json.dumps(row))
                 if size > room:
@@ -231,7 +230,7 @@ class XComContext(MutableMapping[str, Any]):
         while waiting:
             task_id = waiting.popleft()
             rows = self._pull(task_id, INDEX_KEY)
-            if rows is _MISSING:
+            if rows is None:
                 parents = task.dag.get_task(task_id).upstream_task_ids - seen
                 seen |= parents
                 waiting.extend(sorted(parents))
@@ -242,15 +241,14 @@ class XComContext(MutableMapping[str, Any]):
         return found
 
     def _pull_value(self, key: str, entry: Entry) -> Any:
-        if entry.kind == "none":
-            return encode(self._pull(entry.task_id, xcom_key(key), None))
         value = self._pull(entry.task_id, xcom_key(key))
-        if value is _MISSING:
+        if value is None and entry.kind != "none":
             raise KeyError(f"{key}: the XCom {xcom_key(key)!r} of task {entry.task_id} is gone")
         return encode(value)
 
-    def _pull(self, task_id: str, key: str, default: Any = _MISSING) -> Any:
-        return self._ti.xcom_pull(task_ids=task_id, key=key, map_indexes=-1, default=default)
+    def _pull(self, task_id: str, key: str) -> Any:
+        # Without map_indexes: asking for one index logs an error where there is nothing.
+        return self._ti.xcom_pull(task_ids=task_id, key=key)
 
 
 def _now() -> int:

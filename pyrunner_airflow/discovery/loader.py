@@ -73,7 +73,7 @@ def _lists_to_read(top: Path, wanted: str | None) -> list[Path]:
 
 
 def _all_lists(top: Path) -> list[Path]:
-    """Return the lists in the order in which they claim a DAG ID: the topmost first, and the list of that name."""
+    """Return the lists in the order in which they claim a DAG ID: the topmost first, then those named so."""
     return sorted(
         find_lists(top), key=lambda path: (len(path.parts), path.stem != dag_id(path), path.as_posix())
     )

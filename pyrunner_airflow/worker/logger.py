@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 import traceback
 from contextlib import contextmanager
 from datetime import datetime
@@ -71,6 +72,7 @@ class LogFile:
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self._file: io.FileIO | None = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
         self._pending = b""
+        self._uncopied: set[int] = set()
 
     def start(self) -> None:
         """Write the banner that opens an attempt."""
@@ -97,6 +99,20 @@ class LogFile:
         self._pending = rest
         if newline:
             self._write_all(lines + newline)
+
+    def copy(self, data: bytes) -> None:
+        """Write what the worker printed."""
+        if threading.get_ident() not in self._uncopied:
+            self.write(data)
+
+    @contextmanager
+    def uncopied(self) -> Iterator[None]:
+        """Leave out what this thread prints meanwhile: log lines, where the runner's log is a terminal."""
+        self._uncopied.add(threading.get_ident())
+        try:
+            yield
+        finally:
+            self._uncopied.discard(threading.get_ident())
 
     def close(self) -> None:
         """Write what is pending and close the file; later writes are dropped."""
@@ -135,7 +151,7 @@ class _Tee(io.RawIOBase):
         else:
             binary.write(data)
         self._stream.flush()
-        self._logfile.write(data)
+        self._logfile.copy(data)
         return len(data)
 
 

@@ -261,12 +261,16 @@ def _resolve(job: Job) -> Job:
 
 
 def _sink(host: Host, logfile: LogFile | None) -> Sink:
-    def sink(level: str, text: str) -> None:
-        if logfile:
-            logfile.line(level, text)
-        host.log(level, text)
+    if logfile is None:
+        return host.log
+    uncopied, line = logfile.uncopied, logfile.line
 
-    return sink
+    def both(level: str, text: str) -> None:
+        line(level, text)
+        with uncopied():
+            host.log(level, text)
+
+    return both
 
 
 @contextmanager
