@@ -118,10 +118,7 @@ class LocalAirflow:
 
     def start(self, timeout: float = 120) -> None:
         """Start and wait until the API server, the scheduler, and the DAG processor are healthy."""
-        if running := [process.pid for process in self.processes()]:
-            raise LocalAirflowError(
-                f"An Airflow still runs in {self.home}; stop it: kill {' '.join(map(str, running))}"
-            )
+        self._refuse_a_second()
         self.dags_folder.mkdir(parents=True, exist_ok=True)
         self._write_config()
         # WAL lets readers and the writer work at once; the mode stays with the file.
@@ -136,6 +133,17 @@ class LocalAirflow:
         except BaseException:
             self.stop()
             raise
+
+    def empty(self) -> None:
+        """Remove what an earlier Airflow left in the home."""
+        self._refuse_a_second()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def _refuse_a_second(self) -> None:
+        if pids := [str(process.pid) for process in self.processes()]:
+            raise LocalAirflowError(
+                f"An Airflow is running in {self.home}. End it first: kill {' '.join(pids)}"
+            )
 
     def add(self, path: Path) -> Path:
         """Copy a file or a whole app's folder into the dags folder, before or after the start."""
@@ -392,7 +400,7 @@ class LocalAirflow:
         """Run an `airflow` command against this Airflow and return what it printed."""
         done = subprocess.run(
             [BIN / "airflow", *args],
-            env=self.env,
+            env=self.env | {"PYTHONWARNINGS": "ignore"},  # they would stand between the answer's lines
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             capture_output=True,
