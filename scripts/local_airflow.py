@@ -170,6 +170,12 @@ class LocalAirflow:
         self._sessions.add(process.pid)
         return process
 
+    def join(self) -> None:
+        """Block until Airflow ends; that it did so by itself is an error."""
+        if self._server is not None:
+            self._server.wait()
+            raise LocalAirflowError(f"Airflow ended by itself:\n{self.log_tail()}")
+
     def stop(self) -> None:
         """End every process of this Airflow, and check that none is left."""
         with _uninterrupted():
