@@ -77,12 +77,13 @@ class Row:
             yield end + len(part) - len(part.lstrip()), part.strip()
             end += len(part) + 1
 
-    def quoted_pipe(self) -> Place | None:
-        """Return the first pair of quotes that keeps a ``|`` from separating columns."""
+    def quote_note(self) -> str:
+        """Return a sentence on the first pair of quotes that keeps a ``|`` from separating columns."""
         for match in _PAIR.finditer(self.text):
             if "|" in match[0]:
-                return Place(self.line, match.start() + 1, len(match[0]), None, self.text)
-        return None
+                first, last = match.start() + 1, match.end()
+                return f" The quotes in columns {first} and {last} are a pair: no | separates there."
+        return ""
 
 
 def split_unquoted(text: str, separator: str) -> list[str]:

@@ -104,10 +104,11 @@ def _check_parents(rows: Rows, by_id: Mapping[int, object], problems: Problems) 
 
 
 def _report_unknown(unknown: list[tuple[Place, int]], rows: Rows, problems: Problems) -> None:
-    known = f"IDs in this list: {_ranges({task.id for _, task in rows if task.id})}."
+    ids = {task.id for _, task in rows} - {0}
+    known = f"IDs in this list: {_ranges(ids)}."
     if unread := next((row.line for row, task in rows if not task.id), None):
         known += f" The ID in line {unread} could not be read."
-    names = [str(task.id) for _, task in rows if task.id]
+    names = [str(known_id) for known_id in ids]
     for number, (place, parent) in enumerate(unknown):
         near = get_close_matches(str(parent), names) if number < _NEAR_MATCHES else []
         hint = f"Did you mean {' or '.join(near)}? {known}" if near else known

@@ -31,6 +31,7 @@ _BOM = "\ufeff"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SHELL_HEADER = "#SHELL"
 _SHELL_COLUMNS = 7
+_SHELL_ROW = HEADER.replace("MODULE_NAME|WORKER_NAME|ARGUMENTS", "pyrunner|ShellWorker|<command>")
 # Absolute, relative to a variable or to a folder, or plainly a log. Not 2024/01/31, not a URL.
 _PATH = re.compile(r"(?:[~.]{0,2}|\$ENV\{[^{}]*\})/[^,]*|(?:[\w.~-]+/)+[\w-]+\.\w+|[^,]*\.log")
 
@@ -111,10 +112,7 @@ def _check_width(row: Row, problems: Problems) -> None:
     if row.width <= Column.WORKER_NAME:
         missing = ", ".join(Column(index).name for index in range(row.width, Column.ARGUMENTS))
         count = "1 column" if row.width == 1 else f"{row.width} columns"
-        hint = f"A row is {HEADER}; ARGUMENTS and LOGFILE may be left out."
-        if quoted := row.quoted_pipe():
-            hint += f" The pair of quotes from column {quoted.column} to {quoted.column + quoted.length - 1}"
-            hint += " keeps a | from separating columns."
+        hint = f"A row is {HEADER}; ARGUMENTS and LOGFILE may be left out.{row.quote_note()}"
         message = f"the row has {count}, and lacks {missing}"
         problems.error("missing-columns", row.place(row.width), message, hint)
     elif row.width == Column.LOGFILE and _PATH.fullmatch(row.fields[Column.ARGUMENTS]):
@@ -157,8 +155,7 @@ def _report_shell(number: int, line: str, problems: Problems) -> None:
         "shell-list",
         Place(number, line.index(_SHELL_HEADER) + 1, len(_SHELL_HEADER), None, line),
         "lists of shell commands, from before PyRunner 5, are not supported",
-        "Remove this line, and write each command as a row of ShellWorker:\n"
-        "        ID|PARENT_IDS|MAX_ATTEMPTS|RETRY_WAIT_TIME|PROCESS_NAME|pyrunner|ShellWorker|<command>|LOGFILE",
+        f"Remove this line, and write each command as a row of ShellWorker:\n        {_SHELL_ROW}",
     )
 
 

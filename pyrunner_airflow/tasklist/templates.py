@@ -36,23 +36,30 @@ def _check(row: Row, column: Column, offset: int, item: str, template: str, prob
     opening = _OPENING.search(template)
     if not opening or not (reason := _syntax_error(template)):
         return
+    unclosed = _unclosed(template)
     place = row.place(column, offset, len(item))
     problems.error(
         "invalid-template",
         place,
         f"{column.name}: {quote(template)} is no valid Jinja template: {reason}",
-        (column is Column.ARGUMENTS and _cut_hint(item, place)) or _literal_hint(column, opening[0]),
+        (column is Column.ARGUMENTS and unclosed and _cut_hint(item, place, _CLOSING[unclosed]))
+        or _literal_hint(column, unclosed or opening[0]),
     )
 
 
-def _cut_hint(item: str, place: Place) -> str | None:
+def _unclosed(template: str) -> str | None:
+    """Return the first opening that nothing closes."""
+    last = {opening: template.rfind(closing) for opening, closing in _CLOSING.items()}
+    openings = _OPENING.finditer(template)
+    return next((opening[0] for opening in openings if last[opening[0]] < opening.end()), None)
+
+
+def _cut_hint(item: str, place: Place, closing: str) -> str | None:
     """Return what to write where a comma or ``|`` cuts a template in two; None where none does."""
-    opening = list(_OPENING.finditer(item))[-1]
-    closing = _CLOSING[opening[0]]
     start = place.column - 1
     cut = start + len(item)
     closed = place.text.find(closing, cut, cut + _REACH)
-    if closing in item[opening.end() :] or closed < 0:
+    if closed < 0:
         return None
     separator = _SEPARATOR.search(place.text, closed, closed + _REACH)
     whole = place.text[start : separator.start() if separator else None].strip()

@@ -186,7 +186,7 @@ def _is_name(text: str, column: Column) -> bool:
 def _require(row: Row, column: Column, problems: Problems, hint: str) -> None:
     """Report an empty column, unless the row is so short that it lacks the column altogether."""
     if column < row.width:
-        problems.error("missing-value", row.place(column), f"{column.name} is empty", hint)
+        problems.error("missing-value", row.place(column), f"{column.name} is empty", hint + row.quote_note())
 
 
 def _name(index: int) -> str:

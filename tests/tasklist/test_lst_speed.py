@@ -1,0 +1,69 @@
+"""Time grows with the size of a list, whatever its shape."""
+
+import random
+import time
+
+import pytest
+from lst_text import row
+
+from pyrunner_airflow.tasklist import LstError, parse_lst
+
+
+def seconds(text):
+    begin = time.process_time()
+    try:
+        parse_lst(text)
+    except LstError as error:
+        str(error)
+    return time.process_time() - begin
+
+
+def graph(parents):
+    """One row for each list of parents; IDs from 1."""
+    return "\n".join(
+        row(id=str(id_), parents=",".join(map(str, above)) or "-1", name=f"n{id_}", arguments=f"a,{id_}")
+        for id_, above in enumerate(parents, 1)
+    )
+
+
+def random_edges(size):
+    chance = random.Random(0)
+    return graph([chance.sample(range(1, id_), min(id_ - 1, 2)) for id_ in range(1, size + 1)])
+
+
+SHAPES = {
+    "two random parents each": random_edges,
+    "chain": lambda size: graph([[id_] if id_ else [] for id_ in range(size)]),
+    "chain, children first": lambda size: graph([[id_ + 1] for id_ in range(1, size)] + [[]]),
+    "fan": lambda size: graph([[], *[[1]] * size, range(2, size + 2)]),
+    "dense layers": lambda size: graph(
+        [range(id_ - id_ % 20 - 19, id_ - id_ % 20 + 1) if id_ >= 20 else [] for id_ in range(size)]
+    ),
+    "one cycle": lambda size: graph([[id_ or size] for id_ in range(size)]),
+    "cycles in a chain": lambda size: graph(
+        [
+            [id_ + 2 if id_ % 2 == 0 else id_, *range(id_ - 1, id_)[: id_ > 1]]
+            for id_ in range(size - size % 2)
+        ]
+    ),
+    "unknown parents": lambda size: graph([[id_ + size] for id_ in range(1, size + 1)]),
+    "one row of unknown parents": lambda size: row(parents=",".join(map(str, range(2, size)))),
+    "quotes": lambda size: row(arguments="\"'" * size * 10 + "'"),
+    "quotes that never close": lambda size: row(name="'", arguments='a"b' + "a,|" * size * 10),
+    "pipes": lambda size: "|" * size * 10,
+    "digits": lambda size: row(id="9" * size * 100, parents="9" * size * 100),
+    "variables that never close": lambda size: row(arguments="$ENV{" * size),
+    "templates that never close": lambda size: row(arguments="{{ a," * (size // 10)),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_ten_times_the_size_takes_no_more_than_ten_times_the_time(shape):
+    """Twenty-five times, to spare busy machines; quadratic growth would be a hundred."""
+    small = min(seconds(SHAPES[shape](400)) for _ in range(3))
+    large = min(seconds(SHAPES[shape](4000)) for _ in range(2))
+    assert large < max(25 * small, 0.05)
+
+
+def test_10_000_rows_with_20_000_edges_take_less_than_a_second():
+    assert seconds(random_edges(10_000)) < 1
