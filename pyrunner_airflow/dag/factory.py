@@ -35,7 +35,8 @@ class PyRunnerDag(DAG):
     """
 
     def __init__(self, path: str | os.PathLike[str], **dag_kwargs: Any) -> None:
-        caller = inspect.stack(0)[1].filename
+        frame = inspect.currentframe()
+        caller = frame.f_back.f_code.co_filename if frame and frame.f_back else ""
         list_path = os.path.abspath(os.path.join(os.path.dirname(caller), path))
         task_list = read_lst(list_path)
         name = Path(list_path).stem

@@ -53,8 +53,7 @@ class WorkerOperator(PythonOperator):
     """
 
     template_fields = ("module_name", "worker_name", "op_args", "arguments_text", "logfile")
-    template_fields_renderers: ClassVar[dict[str, str]] = {"op_args": "py"}
-    ui_color = "#e8f4ea"
+    template_fields_renderers: ClassVar[dict[str, str]] = {}
 
     def __init__(self, *, row: TaskRow, list_path: str, **kwargs: Any) -> None:
         super().__init__(
