@@ -18,7 +18,8 @@ MAX_ID = 10**18 - 1
 MAX_NUMBER = 2**31 - 1
 
 ENV_OPEN = "$ENV{"
-_ENV = re.compile(r"\$ENV\{([^{}]*)(\}?)")
+_ENV = re.compile(r"\$ENV\{[^{}]*\}")
+_BAD_ENV = re.compile(r"\$ENV\{(?:\s*+(\})|[^{}]*+(?!\}))")
 # int() takes time that is quadratic in the length, and refuses more than 4,300 digits.
 _LONGEST_NUMBER = 40
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -135,14 +136,10 @@ def read_identifier(row: Row, column: Column, problems: Problems, example: str) 
 def check_env(row: Row, column: Column, problems: Problems) -> bool:
     """Report each ``$ENV{`` that is never closed or names nothing; return whether all are well."""
     text = row.fields[column]
-    if ENV_OPEN not in text:
-        return True
     well = True
-    for match in _ENV.finditer(text):
-        if match[2] and match[1].strip():
-            continue
+    for match in _BAD_ENV.finditer(text) if ENV_OPEN in text else ():
         well = False
-        if match[2]:
+        if match[1]:
             code, fault, length = "env-without-name", "names no variable", len(match[0])
         else:
             code, fault, length = "env-not-closed", "is never closed", len(ENV_OPEN)

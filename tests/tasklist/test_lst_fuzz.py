@@ -53,7 +53,7 @@ def check(text):
         pytest.param(LIST, id="nearly lists"),
     ],
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_any_text_is_a_list_or_an_lst_error(texts, data):
     check(data.draw(texts))
