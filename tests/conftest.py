@@ -8,15 +8,25 @@ from pathlib import Path
 import pytest
 
 from scripts.local_airflow import LocalAirflow
+from tests.scheduler.apps import DataServer
 
 ROOT = Path(__file__).parents[1]
 NO_PACKAGE = "Debian package not installed: "
 
 
 @pytest.fixture(scope="session")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
+def sample_server() -> Iterator[DataServer]:
+    """Serve the sample job's files to Airflow's tasks, and take its messages."""
+    with DataServer(ROOT / "example_lst" / "my_sample_app" / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory, sample_server: DataServer) -> Iterator[LocalAirflow]:
     """One Airflow for all tests, with the loader files in place; started when the first test asks for it."""
-    local = LocalAirflow(tmp_path_factory.mktemp("airflow"))
+    url = sample_server.url
+    env = {"SAMPLE_DATA_URL": url, "SAMPLE_SLACK_WEBHOOK_URL": f"{url}/slack"}
+    local = LocalAirflow(tmp_path_factory.mktemp("airflow"), env=env)
     for loader in sorted((ROOT / "dags").glob("*.py")):
         local.add(loader)
     with local:
