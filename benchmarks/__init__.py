@@ -1,0 +1,1 @@
+"""How this package compares with hand-written DAGs and with PyRunner: `make bench`."""
