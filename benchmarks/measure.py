@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 
-def load_dags(folder: str, dag_id: str = "") -> dict[str, float]:
-    """Load a dags folder as the DAG processor does, or as the start of a task does, which names its DAG."""
-    os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = folder
+def load_dags(path: str, dag_id: str = "") -> dict[str, float]:
+    """Load a dags folder as the DAG processor does, or one file as the start of a task does for its DAG."""
     from airflow.dag_processing.dagbag import DagBag
     from airflow.providers.standard.operators.python import PythonOperator  # noqa: F401 - not to be measured
     from airflow.sdk.definitions.context import get_parsing_context  # noqa: F401
@@ -28,7 +27,7 @@ def load_dags(folder: str, dag_id: str = "") -> dict[str, float]:
     if dag_id:
         os.environ["_AIRFLOW_PARSING_CONTEXT_DAG_ID"] = dag_id  # what the start of a task sets
     start = time.perf_counter()
-    bag = DagBag(folder)
+    bag = DagBag(path)
     seconds = time.perf_counter() - start
     if bag.import_errors:
         raise RuntimeError(bag.import_errors)
