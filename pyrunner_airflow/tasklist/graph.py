@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from pyrunner_airflow.tasklist.fields import Column
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _NEAR_MATCHES = 10
 _RANGES_SHOWN = 10
 _CYCLE_SHOWN = 12
+MAX_CYCLES = 10
 
 
 def check_graph(rows: Rows, problems: Problems) -> None:
@@ -38,32 +40,22 @@ def check_graph(rows: Rows, problems: Problems) -> None:
 def find_cycles(parents: Mapping[int, Iterable[int]]) -> list[list[int]]:
     """Return cycles that share no row, each in running order from its first row in `parents`.
 
-    Without their rows nothing waits for itself. Parents that are not keys, and rows that are their
-    own parents, are left aside. One walk finds them all in linear time; graphlib would name one
-    cycle and have to start again for the next.
+    Parents that are not keys, and rows that are their own parents, are left aside. graphlib names one
+    cycle at a time, so at most `MAX_CYCLES` are looked for: a list of nothing but cycles would take too long.
     """
     order = {row: number for number, row in enumerate(parents)}
-    todo = {row: iter(above) for row, above in parents.items()}
-    cycles = []
-    for start in parents:
-        path = [start] if start in todo else []
-        depth = {start: 0}
-        while path:
-            row = path[-1]
-            parent = next((above for above in todo[row] if above in todo and above != row), None)
-            if parent is None:
-                path.pop()
-                del todo[row], depth[row]
-            elif parent not in depth:
-                depth[parent] = len(path)
-                path.append(parent)
-            else:
-                found = path[depth[parent] :][::-1]
-                del path[depth[parent] :]
-                for member in found:
-                    del todo[member], depth[member]
-                first = found.index(min(found, key=order.__getitem__))
-                cycles.append(found[first:] + found[:first])
+    left = {row: {above for above in ids if above in order and above != row} for row, ids in parents.items()}
+    cycles: list[list[int]] = []
+    while len(cycles) < MAX_CYCLES:
+        try:
+            TopologicalSorter(left).prepare()
+        except CycleError as error:
+            found = error.args[1][1:]
+            first = found.index(min(found, key=order.__getitem__))
+            cycles.append(found[first:] + found[:first])
+            left = {row: ids.difference(found) for row, ids in left.items() if row not in found}
+        else:
+            break
     return cycles
 
 

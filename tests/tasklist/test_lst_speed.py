@@ -1,7 +1,7 @@
-"""Time grows with the size of a list, whatever its shape."""
+"""The work grows with the size of a list, whatever its shape. How long it takes: `make bench`."""
 
 import random
-import time
+import sys
 
 import pytest
 from lst_text import row
@@ -9,13 +9,22 @@ from lst_text import row
 from pyrunner_airflow.tasklist import LstError, parse_lst
 
 
-def seconds(text):
-    begin = time.process_time()
+def steps(text):
+    """Count the calls that parsing a list, and drawing its problems, makes: the same on every machine."""
+    count = 0
+
+    def profile(_frame, event, _argument):
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    sys.setprofile(profile)
     try:
-        parse_lst(text)
+        str(parse_lst(text).warnings)
     except LstError as error:
         str(error)
-    return time.process_time() - begin
+    finally:
+        sys.setprofile(None)
+    return count
 
 
 def graph(parents):
@@ -58,12 +67,6 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_ten_times_the_size_takes_about_ten_times_the_time(shape):
-    """At most thirty times, in one of five tries, to spare busy machines; quadratic would be a hundred."""
+def test_ten_times_the_size_takes_about_ten_times_the_work(shape):
     small, large = SHAPES[shape](300), SHAPES[shape](3000)
-    assert any(seconds(large) < max(30 * seconds(small), 0.05) for _ in range(5))
-
-
-def test_10_000_rows_with_20_000_edges_take_less_than_a_second():
-    text = random_edges(10_000)
-    assert any(seconds(text) < 1 for _ in range(5))
+    assert steps(large) < 12 * steps(small) + 1000
