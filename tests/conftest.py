@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 from scripts.local_airflow import LocalAirflow
 from tests.scheduler.apps import DataServer
+
+# Airflow reads a home when it is imported, in the process of the tests too: not that of whoever runs them.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow_home_")
 
 ROOT = Path(__file__).parents[1]
 NO_PACKAGE = "Debian package not installed: "

@@ -1,0 +1,157 @@
+"""What a task list becomes in Airflow, as far as it can be seen without running it."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.serialization.serialized_objects import DagSerialization
+
+from pyrunner_airflow import LstError, PyRunnerDag, WorkerOperator
+
+SAMPLE = Path(__file__).parents[2] / "example_lst/my_sample_app/config/my_sample_app.lst"
+
+
+@pytest.fixture
+def dag_of(tmp_path):
+    def build(*rows, name="job.lst", **dag_kwargs):
+        path = tmp_path / name
+        path.write_text("\n".join(rows))
+        return PyRunnerDag(path, **dag_kwargs)
+
+    return build
+
+
+@pytest.fixture
+def task_of(dag_of):
+    return lambda row: dag_of(row).tasks[0]
+
+
+def test_the_sample_keeps_its_shape():
+    dag = PyRunnerDag(SAMPLE)
+    assert {task.task_id: task.upstream_task_ids for task in dag.tasks} == {
+        "1_start_job_notification": set(),
+        "2_download_file_1": {"1_start_job_notification"},
+        "3_download_file_2": {"1_start_job_notification"},
+        "4_load_mysql_table": {"2_download_file_1"},
+        "5_write_parquet_file": {"3_download_file_2"},
+        "6_end_job_notification": {"4_load_mysql_table", "5_write_parquet_file"},
+    }
+
+
+class TestTheRow:
+    def test_is_a_python_operator_that_shows_its_columns_as_templates(self, task_of):
+        task = task_of("1|-1|1|0|A|pack.workers|Work|a, {{ ds }}|$ENV{APP_LOG_DIR}/a.log")
+        assert isinstance(task, WorkerOperator) and isinstance(task, PythonOperator)
+        assert {field: getattr(task, field) for field in task.template_fields} == {
+            "module_name": "pack.workers",
+            "worker_name": "Work",
+            "op_args": ["a", "{{ ds }}"],
+            "arguments_text": "a, {{ ds }}",
+            "logfile": "$ENV{APP_LOG_DIR}/a.log",
+        }
+
+    @pytest.mark.parametrize(("attempts", "retries"), [("", 0), ("1", 0), ("3", 2)])
+    def test_max_attempts_are_one_more_than_retries(self, task_of, attempts, retries):
+        assert task_of(f"1|-1|{attempts}|0|A|workers|Work").retries == retries
+
+    def test_retries_are_the_lists_even_where_airflow_has_a_default(self, dag_of):
+        dag = dag_of("1|-1|1|0|A|workers|Work", default_args={"retries": 5})
+        assert dag.tasks[0].retries == 0
+
+    @pytest.mark.parametrize(("wait", "seconds"), [("", 0), ("0", 0), ("90", 90)])
+    def test_retry_wait_time_is_the_retry_delay(self, task_of, wait, seconds):
+        task = task_of(f"1|-1|2|{wait}|A|workers|Work")
+        assert (task.retry_delay, task.retry_exponential_backoff) == (timedelta(seconds=seconds), 0)
+
+    def test_a_skipped_parent_counts_as_done(self, task_of):
+        assert task_of("1|-1|1|0|A|workers|Work").trigger_rule == "none_failed"
+
+    @pytest.mark.parametrize(
+        ("name", "task_id"),
+        [
+            ("Load MySQL Table", "7_load_mysql_table"),
+            ("  a -- b / c  ", "7_a_b_c"),
+            ("Größe", "7_gr_e"),
+            ("株式", "7"),
+            ("x" * 300, "7_" + "x" * 198),
+            ("y" * 197 + " z", "7_" + "y" * 197),
+        ],
+    )
+    def test_task_id_is_the_id_and_what_a_task_id_may_have_of_the_name(self, task_of, name, task_id):
+        task = task_of(f"7|-1|1|0|{name}|workers|Work")
+        assert (task.task_id, task.task_display_name) == (task_id, name.strip())
+
+
+class TestTheDag:
+    @pytest.mark.parametrize(
+        ("file", "dag_id", "display_name"),
+        [
+            ("job.lst", "job", "job"),
+            ("my-job.v2.lst", "my-job.v2", "my-job.v2"),
+            ("my job (new).lst", "my_job_new_", "my job (new)"),
+            ("größe.lst", "größe", "größe"),
+        ],
+    )
+    def test_is_named_after_the_file(self, dag_of, file, dag_id, display_name):
+        dag = dag_of("1|-1|1|0|A|workers|Work", name=file)
+        assert (dag.dag_id, dag.dag_display_name) == (dag_id, display_name)
+
+    def test_runs_one_at_a_time_when_it_is_triggered(self, dag_of):
+        dag = dag_of("1|-1|1|0|A|workers|Work")
+        assert (dag.schedule, dag.catchup, dag.max_active_runs) == (None, False, 1)
+        assert dag.start_date == datetime(2020, 1, 1, tzinfo=UTC)
+
+    def test_takes_airflows_own_arguments(self, dag_of):
+        dag = dag_of("1|-1|1|0|A|workers|Work", dag_id="other", schedule="@daily", tags=["etl"])
+        assert (dag.dag_id, dag.schedule, dag.tags) == ("other", "@daily", {"etl"})
+
+    def test_documents_the_list_as_a_table(self, dag_of):
+        dag = dag_of("1|-1|1|0|A|workers|Work|'a|b'|x.log", "2|1|3|5|B|workers|Work")
+        assert dag.doc_md.splitlines()[2:] == [
+            "| 1 |  | 1 | 0 | A | workers.Work | 'a&#124;b' | x.log |",
+            "| 2 | 1 | 3 | 5 | B | workers.Work |  |  |",
+        ]
+
+    def test_a_bad_list_raises_all_its_problems(self, dag_of):
+        with pytest.raises(LstError) as caught:
+            dag_of("1|9|1|0|A|workers|Work", "2|-1|x|0|B|workers|Work")
+        assert [problem.code for problem in caught.value.diagnostics] == ["unknown-parent", "invalid-integer"]
+
+    def test_a_relative_path_starts_at_the_file_that_makes_the_dag(self, tmp_path, monkeypatch):
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config/job.lst").write_text("1|-1|1|0|A|workers|Work")
+        (tmp_path / "my_dags.py").write_text(
+            "from pyrunner_airflow import PyRunnerDag\ndag = PyRunnerDag('config/job.lst')\n"
+        )
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.chdir("/")
+        from my_dags import dag
+
+        assert dag.fileloc == str(tmp_path / "my_dags.py")
+        assert dag.tasks[0].list_path == str(tmp_path / "config/job.lst")
+
+
+def test_the_same_file_gives_the_same_serialized_dag_everywhere(tmp_path):
+    script = (
+        "import json, sys; from pyrunner_airflow import PyRunnerDag;"
+        "from airflow.serialization.serialized_objects import DagSerialization;"
+        f"print(json.dumps(DagSerialization.to_dict(PyRunnerDag({str(SAMPLE)!r})), sort_keys=True))"
+    )
+    environments = [
+        {"PYTHONHASHSEED": "1", "TZ": "UTC", "cwd": "/"},
+        {"PYTHONHASHSEED": "2", "TZ": "Asia/Tokyo", "cwd": str(tmp_path), "APP_LOG_DIR": "/other"},
+    ]
+    texts = {
+        subprocess.check_output([sys.executable, "-c", script], env=os.environ | env, cwd=env.pop("cwd"))
+        for env in environments
+    }
+    assert len(texts) == 1
+
+
+def test_no_path_of_this_machine_is_serialized_with_a_task():
+    tasks = DagSerialization.to_dict(PyRunnerDag(SAMPLE))["dag"]["tasks"]
+    assert str(SAMPLE.parent) not in str(tasks)

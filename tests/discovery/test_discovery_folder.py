@@ -1,0 +1,70 @@
+"""Which task lists of a folder are found, and which of them .airflowignore leaves out."""
+
+import os
+
+import pytest
+from airflow.sdk import conf
+
+from pyrunner_airflow.discovery.folder import find_list, find_lists
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Make files from their paths and texts, and say which lists are found among them."""
+
+    def found(**files):
+        for path, text in files.items():
+            file = tmp_path / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        return sorted(path.relative_to(tmp_path).as_posix() for path in find_lists(tmp_path))
+
+    return found
+
+
+def test_lists_in_the_folder_and_below_it_are_found_and_nothing_else(tree):
+    files = {"a.lst": "", "x/config/b.lst": "", "x/b.py": "", "x/lst": "", "c.LST": "", ".hidden/d.lst": ""}
+    assert tree(**files) == [".hidden/d.lst", "a.lst", "x/config/b.lst"]
+
+
+@pytest.mark.parametrize(
+    ("ignore", "left"),
+    [
+        ("b.lst", ["a.lst", "x/a.lst"]),
+        ("x/", ["a.lst", "b.lst"]),
+        ("/a.lst", ["b.lst", "x/a.lst", "x/b.lst"]),
+        ("x/a.*", ["a.lst", "b.lst", "x/b.lst"]),
+        ("*.lst\n!a.lst", ["a.lst", "x/a.lst"]),
+        ("# b.lst\na.lst # not these", ["b.lst", "x/b.lst"]),
+        ("", ["a.lst", "b.lst", "x/a.lst", "x/b.lst"]),
+    ],
+)
+def test_airflowignore_holds_for_its_folder_and_below(tree, ignore, left):
+    files = {"a.lst": "", "b.lst": "", "x/a.lst": "", "x/b.lst": ""}
+    assert tree(**files, **{".airflowignore": ignore}) == left
+
+
+def test_the_nearest_airflowignore_has_the_last_word(tree):
+    ignores = {".airflowignore": "b.lst", "x/.airflowignore": "!b.lst\na.lst"}
+    assert tree(**{"a.lst": "", "b.lst": "", "x/a.lst": "", "x/b.lst": ""}, **ignores) == ["a.lst", "x/b.lst"]
+
+
+def test_airflowignore_may_hold_regular_expressions_if_airflow_is_set_to_them(tree, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", "regexp")
+    assert conf.get("core", "dag_ignore_file_syntax") == "regexp"
+    files = {"a.lst": "", "b.lst": "", "x/a1.lst": "", "x/a2.lst": "", ".airflowignore": r"x/a\d.*1?\.lst"}
+    assert tree(**files) == ["a.lst", "b.lst"]
+
+
+def test_links_are_followed_but_not_in_circles(tree, tmp_path):
+    (tmp_path / "real").mkdir()
+    os.symlink(tmp_path / "real", tmp_path / "link")
+    os.symlink(tmp_path, tmp_path / "real/up")
+    assert tree(**{"real/a.lst": ""}) in (["link/a.lst"], ["real/a.lst"])
+
+
+def test_one_list_is_found_by_its_name_unless_it_is_ignored(tree, tmp_path):
+    tree(**{"a.lst": "", "b.lst": "", "x/c.lst": "", ".airflowignore": "b.lst"})
+    assert find_list(tmp_path, "a.lst") == tmp_path / "a.lst"
+    assert find_list(tmp_path, "b.lst") is None
+    assert find_list(tmp_path, "c.lst") is None

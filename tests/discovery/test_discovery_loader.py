@@ -1,0 +1,135 @@
+"""What the two files of ``dags/`` make of a folder of task lists, as Airflow itself loads them."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from pyrunner_airflow.discovery import loader
+
+LOADERS = Path(__file__).parents[2] / "dags"
+GOOD = "1|-1|1|0|A|workers|Work\n"
+BAD = "1|9|1|0|A|workers|Work\n2|-1|x|0|B|workers|Work\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A dags folder with the two files in it."""
+    for file in LOADERS.glob("*.py"):
+        shutil.copy(file, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def add(folder):
+    def write(name, text=GOOD):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def load(folder, dag_id=None, monkeypatch=None):
+    """Load the folder as the DAG processor does, or, given a DAG, as the start of one of its tasks does."""
+    if dag_id:
+        monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", dag_id)  # how Airflow tells its task process
+    return DagBag(folder / "pyrunner_lst.py" if dag_id else folder, bundle_path=folder)
+
+
+@pytest.fixture
+def lists_read(monkeypatch):
+    """The names of the lists that are read."""
+    names = []
+    build = loader.PyRunnerDag
+
+    def watched(path):
+        names.append(path.name)
+        return build(path)
+
+    monkeypatch.setattr(loader, "PyRunnerDag", watched)
+    return names
+
+
+def test_each_good_list_is_a_dag_of_the_loaders_file(folder, add):
+    add("a.lst"), add("team/config/b.lst")
+    bag = load(folder)
+    assert (set(bag.dags), bag.import_errors) == ({"a", "b"}, {})
+    assert {dag.fileloc for dag in bag.dags.values()} == {str(folder / "pyrunner_lst.py")}
+
+
+def test_a_folder_without_lists_has_neither_dags_nor_errors(folder):
+    bag = load(folder)
+    assert (bag.dags, bag.import_errors) == ({}, {})
+
+
+def test_all_bad_lists_are_one_import_error_of_the_other_file(folder, add):
+    one, two = add("bad.lst", BAD), add("x/empty.lst", "")
+    add("good.lst")
+    bag = load(folder)
+    assert set(bag.dags) == {"good"}
+    assert list(bag.import_errors) == ["pyrunner_lst_errors.py"]
+    text = bag.import_errors["pyrunner_lst_errors.py"]
+    for problem in (
+        f"{one}:1:3: error[unknown-parent]",
+        f"{one}:2:6: error[invalid-integer]",
+        f"{two}: error[no-rows]",
+    ):
+        assert problem in text
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"\x00", b"|" * 10_000, b"1|-1|1|0|A|w|W|{% x"])
+def test_no_content_keeps_the_good_lists_from_being_loaded(folder, add, content):
+    add("good.lst")
+    add("bad.lst").write_bytes(content)
+    bag = load(folder)
+    assert (set(bag.dags), list(bag.import_errors)) == ({"good"}, ["pyrunner_lst_errors.py"])
+
+
+def test_neither_does_a_list_that_is_a_dead_link(folder, add):
+    add("good.lst")
+    os.symlink("nowhere", folder / "bad.lst")
+    bag = load(folder)
+    assert (set(bag.dags), list(bag.import_errors)) == ({"good"}, ["pyrunner_lst_errors.py"])
+
+
+def test_of_two_lists_with_one_dag_id_the_topmost_loads_and_the_other_is_an_error(folder, add):
+    first, second = add("job.lst"), add("a/job.lst", "1|-1|1|0|Other|workers|Work")
+    bag = load(folder)
+    assert bag.dags["job"].tasks[0].list_path == str(first)
+    assert f"{second}: error[duplicate-dag-id]: {first} has the same DAG ID 'job'" in str(bag.import_errors)
+
+
+class TestAtTheStartOfATask:
+    def test_only_the_list_of_its_dag_is_read(self, folder, add, lists_read, monkeypatch):
+        add("a.lst"), add("b.lst"), add("c.lst", BAD)
+        bag = load(folder, "b", monkeypatch)
+        assert (set(bag.dags), lists_read) == ({"b"}, ["b.lst"])
+
+    @pytest.mark.parametrize("name", ["x/config/b.lst", "b c.lst"])
+    def test_also_in_a_folder_below_or_with_another_name(self, folder, add, lists_read, monkeypatch, name):
+        add("a.lst"), add(name)
+        dag_id = "b" if "/" in name else "b_c"
+        bag = load(folder, dag_id, monkeypatch)
+        assert (set(bag.dags), lists_read) == ({dag_id}, [Path(name).name])
+
+    def test_it_is_the_same_list_that_is_loaded_otherwise(self, folder, add, monkeypatch):
+        add("b c.lst", GOOD), add("b_c.lst", GOOD), add("a/b_c.lst", GOOD)
+        everywhere = load(folder).dags["b_c"].tasks[0].list_path
+        assert load(folder, "b_c", monkeypatch).dags["b_c"].tasks[0].list_path == everywhere
+
+    def test_all_are_read_if_none_is_of_that_name(self, folder, add, monkeypatch):
+        """A task that loads DAGs itself inherits the name of its own."""
+        add("a.lst"), add("b.lst")
+        assert set(load(folder, "other", monkeypatch).dags) == {"a", "b"}
+
+
+def test_lists_may_lie_in_a_folder_of_their_own(folder, add, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("lists")
+    (elsewhere / "far.lst").write_text(GOOD)
+    module = {"__file__": str(folder / "mine.py")}
+    loader.load_lst_dags(module, folder=elsewhere)
+    assert [dag.dag_id for key, dag in module.items() if key != "__file__"] == ["far"]
