@@ -15,10 +15,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
@@ -54,7 +53,7 @@ SETTINGS: Settings = {
     "dag_processor": {
         "refresh_interval": 2,
         "bundle_refresh_check_interval": 1,
-        "min_file_process_interval": 1,
+        "min_file_process_interval": 2,
         "stale_dag_threshold": 2,
     },
 }
@@ -87,8 +86,7 @@ class LocalAirflow:
         self.env = self._environment(env or {})
         self._settings = settings or {}
         self._port = port
-        self._sessions: set[int] = set()
-        self._server: subprocess.Popen[bytes] | None = None
+        self._spawned: list[subprocess.Popen[bytes]] = []  # the first one is `airflow standalone`
         self._client: httpx.Client | None = None
         self.url = ""
 
@@ -111,9 +109,7 @@ class LocalAirflow:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self, timeout: float = 120) -> None:
@@ -126,9 +122,9 @@ class LocalAirflow:
             connection.execute("PRAGMA journal_mode=WAL")
         _interrupt_on_termination()
         try:
-            self._server = self.spawn("standalone")
-            self.wait(self._is_healthy, "Airflow to be healthy", timeout)
             self._client = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
+            self.spawn("standalone")
+            self.wait(self._is_healthy, "Airflow to be healthy", timeout)
             self._client.headers["Authorization"] = f"Bearer {self._token()}"
         except BaseException:
             self.stop()
@@ -167,50 +163,49 @@ class LocalAirflow:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._sessions.add(process.pid)
+        self._spawned.append(process)
         return process
 
     def join(self) -> None:
         """Block until Airflow ends; that it did so by itself is an error."""
-        if self._server is not None:
-            self._server.wait()
-            raise LocalAirflowError(f"Airflow ended by itself:\n{self.log_tail()}")
+        self._spawned[0].wait()
+        raise LocalAirflowError(f"Airflow ended by itself:\n{self.log_tail()}")
 
     def stop(self) -> None:
         """End every process of this Airflow, and check that none is left."""
         with _uninterrupted():
             for sign, patience in ((signal.SIGTERM, 8), (signal.SIGKILL, 10)):
                 deadline = time.monotonic() + patience
-                _signal(self.processes(), sign)
+                asked: set[psutil.Process] = set()
                 while (left := self.processes()) and time.monotonic() < deadline:
-                    psutil.wait_procs(left, timeout=0.2)
-                    if sign == signal.SIGKILL:
-                        _signal(self.processes(), sign)
-            if self._client is not None:
-                self._client.close()
-            if self._server is not None:
-                self._server.wait(timeout=10)
-            self._client = self._server = None
+                    _signal(set(left) - asked, sign)  # once: a second SIGTERM would cut the shutdown short
+                    asked.update(left)
+                    time.sleep(0.1)
             if left := self.processes():
                 raise LocalAirflowError(f"These processes of {self.home} outlived SIGKILL: {left}")
+            for process in self._spawned:
+                process.wait()
+            self._spawned.clear()
+            if self._client is not None:
+                self._client.close()
+                self._client = None
 
     def processes(self) -> list[psutil.Process]:
-        """All living processes of this Airflow, by session and by the mark in their environment."""
+        """Return all living processes of this Airflow, by session and by the mark in their environment."""
         return [process for process in psutil.process_iter() if self._owns(process)]
 
     def _owns(self, process: psutil.Process) -> bool:
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
-            return (
-                os.getsid(process.pid) in self._sessions
-                or process.environ().get(HOME_VARIABLE) == self.env[HOME_VARIABLE]
-            )
+            if process.environ().get(HOME_VARIABLE) == self.env[HOME_VARIABLE]:
+                return True
+            return os.getsid(process.pid) in [spawned.pid for spawned in self._spawned]
         except (psutil.Error, OSError):
             return False
 
     def _is_healthy(self) -> bool:
-        health = httpx.get(f"{self.url}/api/v2/monitor/health", trust_env=False).json()
+        health = self.api("GET", "monitor", "health")
         return all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor"))
 
     def _write_config(self) -> None:
@@ -236,22 +231,36 @@ class LocalAirflow:
         for settings in (keys, SETTINGS, own, self._settings):
             for section, options in settings.items():
                 config.read_dict({section: {key: str(v).replace("%", "%%") for key, v in options.items()}})
+        path.touch(mode=0o600)  # there are keys in it
         with path.open("w") as file:
             config.write(file)
 
     # Waiting
 
-    def wait(self, until: Callable[[], T | None], what: str, timeout: float = 60) -> T:
-        """Return what `until` answers as soon as that is true; fail when it takes too long."""
+    def wait(
+        self,
+        until: Callable[[], T | None],
+        what: str,
+        timeout: float = 60,
+        seen: Callable[[], object] | None = None,
+    ) -> T:
+        """Return what `until` answers as soon as that is true; fail when it takes too long.
+
+        `seen` tells, for the error's text, what there is instead.
+        """
         deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            if self._server is not None and self._server.poll() is not None:
-                raise LocalAirflowError(f"Airflow ended while waiting for {what}:\n{self.log_tail()}")
+        while time.monotonic() < deadline and self._spawned[0].poll() is None:
             with contextlib.suppress(httpx.TransportError):  # the API server is starting, or a test killed it
                 if answer := until():
                     return answer
             time.sleep(0.2)
-        raise LocalAirflowError(f"Waited {timeout:.0f} s for {what}, in vain:\n{self.log_tail()}")
+        text = f"Waited for {what}, in vain (at most {timeout:.0f} s)."
+        if (code := self._spawned[0].poll()) is not None:
+            text += f" Airflow has ended with {code}."
+        elif seen is not None:
+            with contextlib.suppress(httpx.TransportError, LocalAirflowError):
+                text += f" Seen: {seen()}"
+        raise LocalAirflowError(f"{text}\n{self.log_tail()}")
 
     def log_tail(self, lines: int = 40) -> str:
         """Return the last lines that Airflow's components wrote."""
@@ -264,10 +273,7 @@ class LocalAirflow:
             dag = self.dag(dag_id)
             return dag if dag and until(dag) else None
 
-        try:
-            return self.wait(found, f"the DAG {dag_id}", timeout)
-        except LocalAirflowError as error:
-            raise LocalAirflowError(f"{error}\nImport errors: {self.import_errors()}") from None
+        return self.wait(found, f"the DAG {dag_id}", timeout, self.import_errors)
 
     def wait_for_dag_gone(self, dag_id: str, timeout: float = 60) -> None:
         """Wait until Airflow no longer offers the DAG."""
@@ -280,35 +286,29 @@ class LocalAirflow:
             state = self.run(dag_id, run_id)["state"]
             return state if state in FINISHED else None
 
-        try:
-            return self.wait(finished, f"the run {run_id} of {dag_id} to finish", timeout)
-        except LocalAirflowError as error:
-            raise LocalAirflowError(f"{error}\nStates: {self.states(dag_id, run_id)}") from None
+        what = f"the run {run_id} of {dag_id} to finish"
+        return self.wait(finished, what, timeout, lambda: self.states(dag_id, run_id))
 
     # The REST API
 
     def api(self, method: str, *path: str, **kwargs: Any) -> Any:
         """Call /api/v2 and return the JSON answer; the parts of the path are quoted here."""
+        return self._call(method, "/api/v2/" + "/".join(quote(part, safe="~") for part in path), **kwargs)
+
+    def _call(self, method: str, path: str, **kwargs: Any) -> Any:
         if self._client is None:
             raise LocalAirflowError("Airflow has not been started")
-        response = self._client.request(
-            method, "/api/v2/" + "/".join(quote(p, safe="~") for p in path), **kwargs
-        )
+        response = self._client.request(method, path, **kwargs)
         if response.is_error:
             raise LocalAirflowError(f"{method} {response.url}: {response.status_code} {response.text}")
         return response.json() if response.content else None
 
     def _token(self) -> str:
-        if self.login:
-            user, password = self.credentials()
-            answer = httpx.post(
-                f"{self.url}/auth/token", json={"username": user, "password": password}, trust_env=False
-            )
-        else:
-            answer = httpx.get(f"{self.url}/auth/token", trust_env=False)
-        if answer.is_error:
-            raise LocalAirflowError(f"Login failed: {answer.status_code} {answer.text}")
-        return str(answer.json()["access_token"])
+        if not self.login:
+            return str(self._call("GET", "/auth/token")["access_token"])
+        user, password = self.credentials()
+        login = {"username": user, "password": password}
+        return str(self._call("POST", "/auth/token", json=login)["access_token"])
 
     def credentials(self) -> tuple[str, str]:
         """Return the user and the password that Airflow made for itself."""
@@ -352,13 +352,13 @@ class LocalAirflow:
 
     def task_instances(self, dag_id: str, run_id: str) -> dict[str, Json]:
         """Return the latest try of each of the run's tasks, by task ID in the DAG's order."""
-        path = ("dags", dag_id, "dagRuns", run_id, "taskInstances")
+        path = _run_path(dag_id, run_id)
         instances = self.api("GET", *path, params={"limit": 1000})["task_instances"]
         return {instance["task_id"]: instance for instance in instances}
 
     def task_instance(self, dag_id: str, run_id: str, task_id: str) -> Json:
         """Return the latest try of a task; `rendered_fields` are its Rendered Templates."""
-        instance: Json = self.api("GET", "dags", dag_id, "dagRuns", run_id, "taskInstances", task_id)
+        instance: Json = self.api("GET", *_run_path(dag_id, run_id), task_id)
         return instance
 
     def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
@@ -367,18 +367,18 @@ class LocalAirflow:
 
     def tries(self, dag_id: str, run_id: str, task_id: str) -> list[Json]:
         """Return all tries of a task, the first one first."""
-        path = ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id, "tries")
-        return sorted(self.api("GET", *path)["task_instances"], key=lambda ti: int(ti["try_number"]))
+        tries = self.api("GET", *_run_path(dag_id, run_id), task_id, "tries")["task_instances"]
+        return sorted(tries, key=lambda ti: int(ti["try_number"]))
 
     def xcoms(self, dag_id: str, run_id: str, task_id: str) -> Json:
         """Return the task's XComs, key and value."""
-        path = ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id, "xcomEntries")
+        path = (*_run_path(dag_id, run_id), task_id, "xcomEntries")
         keys = [entry["key"] for entry in self.api("GET", *path, params={"limit": 1000})["xcom_entries"]]
         return {key: self.api("GET", *path, key)["value"] for key in keys}
 
     def logs(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
         """Return the messages in the log of one try, a line each."""
-        path = ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id, "logs", str(try_number))
+        path = (*_run_path(dag_id, run_id), task_id, "logs", str(try_number))
         content = self.api(
             "GET", *path, params={"full_content": True}, headers={"Accept": "application/json"}
         )
@@ -399,8 +399,7 @@ class LocalAirflow:
 
     def set_task_state(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         """Mark a task success, failed, or skipped by hand."""
-        path = ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id)
-        self.api("PATCH", *path, json={"new_state": state})
+        self.api("PATCH", *_run_path(dag_id, run_id), task_id, json={"new_state": state})
 
     def cli(self, *args: str, timeout: float = 120) -> str:
         """Run an `airflow` command against this Airflow and return what it printed."""
@@ -420,6 +419,10 @@ class LocalAirflow:
         return done.stdout
 
 
+def _run_path(dag_id: str, run_id: str) -> tuple[str, ...]:
+    return "dags", dag_id, "dagRuns", run_id, "taskInstances"
+
+
 def _free_ports(*wanted: int) -> list[int]:
     """Return ports nobody listens on: the wanted ones where they are free, else any."""
     with contextlib.ExitStack() as stack:
@@ -435,7 +438,7 @@ def _bound(port: int) -> socket.socket:
     return listener
 
 
-def _signal(processes: list[psutil.Process], sign: signal.Signals) -> None:
+def _signal(processes: Iterable[psutil.Process], sign: signal.Signals) -> None:
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.send_signal(sign)
