@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Barrier, BrokenBarrierError
 from typing import Any, Self
 
-from scripts.local_airflow import Json, LocalAirflow
+from scripts.local_airflow import Json, LocalAirflow, LocalAirflowError
 from scripts.sample_data_server import SampleDataServer
 
 TIMEOUT = 240
@@ -33,6 +33,20 @@ def note(*seen, app=None):
 
 
 IMPORTS = "from notes import note\nfrom pyrunner import Worker\n\n"
+
+
+def command(airflow: LocalAirflow, *args: str) -> str:
+    """Run an `airflow` command, again where SQLite had another writer just then and Airflow gave up."""
+
+    def tried() -> list[str]:
+        try:
+            return [airflow.cli(*args)]
+        except LocalAirflowError as error:
+            if "database is locked" not in str(error):
+                raise
+            return []
+
+    return airflow.wait(tried, f"airflow {args} to find the database free", TIMEOUT)[0]
 
 
 class Run:
@@ -72,6 +86,22 @@ class Run:
     def log(self, task_id: str, try_number: int = 1) -> str:
         """Return the log of a task."""
         return self.airflow.logs(self.dag_id, self.run_id, task_id, try_number)
+
+    def log_lines(self, task_id: str, try_number: int = 1) -> list[Json]:
+        """Return the log of a task with all that Airflow keeps of each line."""
+        path = (
+            "dags",
+            self.dag_id,
+            "dagRuns",
+            self.run_id,
+            "taskInstances",
+            task_id,
+            "logs",
+            str(try_number),
+        )
+        json_please = {"Accept": "application/json"}
+        answer = self.airflow.api("GET", *path, params={"full_content": True}, headers=json_please)
+        return [line for line in answer["content"] if isinstance(line, dict)]
 
     def xcoms(self, task_id: str) -> Json:
         """Return the XComs of a task."""
@@ -116,14 +146,15 @@ class App:
         draft.replace(target)
         return target
 
-    def trigger(
-        self, dag_id: str | None = None, logical_date: datetime | None = None, conf: Json | None = None
-    ) -> Run:
-        """Start a run, as soon as Airflow knows the DAG."""
+    def trigger(self, dag_id: str | None = None, due: datetime | None = None) -> Run:
+        """Start a run, as soon as Airflow knows the DAG; one that was due earlier has a logical date."""
         dag_id = dag_id or self.name
         self.airflow.wait_for_dag(dag_id, timeout=TIMEOUT)
         self.airflow.unpause(dag_id)
-        return Run(self.airflow, dag_id, self.airflow.trigger(dag_id, conf, logical_date))
+        date = due and due.isoformat()
+        body = {"logical_date": date, **({"run_after": date} if date else {})}
+        run = self.airflow.api("POST", "dags", dag_id, "dagRuns", json=body)
+        return Run(self.airflow, dag_id, run["dag_run_id"])
 
     def notes(self) -> list[Any]:
         """Return what the workers noted."""
@@ -154,6 +185,10 @@ class Apps:
             "workers/notes.py": NOTES,
             **(files or {}),
         }
+        return self.add_folder(name, parts)
+
+    def add_folder(self, name: str, parts: Mapping[str, str]) -> App:
+        """Make a folder of files, given as texts by relative path."""
         draft = self.airflow.home / "drafts" / name
         for relative, text in parts.items():
             file = draft / relative

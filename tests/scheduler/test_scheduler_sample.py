@@ -11,7 +11,7 @@ from scripts.local_airflow import LocalAirflow
 from tests.examples import sample_results
 from tests.examples.test_examples_under_pyrunner import copy_app
 from tests.examples.test_examples_under_pyrunner import run as run_under_pyrunner
-from tests.scheduler.apps import App, Apps, DataServer, Run
+from tests.scheduler.apps import App, Apps, DataServer, Run, command
 
 pytest_plugins = ["tests.mariadb"]
 
@@ -126,8 +126,9 @@ class TestRestart:
     """Two ways to clear a run's failed rows, while another failed run waits for somebody to look at it."""
 
     @pytest.fixture(scope="class")
-    def failed(self, sample: App, sample_server: DataServer, finished: SimpleNamespace) -> list[Run]:
-        return [self.fail(sample, sample_server) for _ in range(3)]
+    @staticmethod
+    def failed(sample: App, sample_server: DataServer, finished: SimpleNamespace) -> list[Run]:
+        return [TestRestart.fail(sample, sample_server) for _ in range(3)]
 
     @staticmethod
     def fail(sample: App, server: DataServer) -> Run:
@@ -154,7 +155,9 @@ class TestRestart:
 
     def test_cleared_on_the_command_line_it_is_the_same(self, failed, sample_server, airflow: LocalAirflow):
         sample_server.forget()
-        airflow.cli("dags", "clear", "--run-id", failed[1].run_id, "--only-failed", "-y", "my_sample_app")
+        command(
+            airflow, "dags", "clear", "--run-id", failed[1].run_id, "--only-failed", "-y", "my_sample_app"
+        )
         self.expect_restarted(failed[1], sample_server)
 
     def test_the_other_failed_run_stays_as_it_is(self, failed):

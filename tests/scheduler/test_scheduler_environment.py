@@ -1,0 +1,147 @@
+"""ARGUMENTS and APP_* variables as a row sees them, and secrets that nobody else sees."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.scheduler.apps import App, Apps, Run
+
+STOCK_PROFILE = Path(__file__).parents[2] / "example_lst/retry_with_wait/config/app_profile"
+PASSWORD = "q7-Zulu-Password-93"
+PLACE = "Ponta-Delgada-27"
+PROFILE = f"""
+export APP_NAME="secrets"
+export APP_ROOT_DIR="$(cd $(dirname ${{BASH_SOURCE}})/..; pwd)"
+export APP_DB_PASSWORD="{PASSWORD}"
+export APP_PLACE="{PLACE}"
+"""
+ROWS = """
+1|-1|1|0|Show Arguments|workers|Show|{{ ds }},$ENV{APP_PLACE},$ENV{APP_DB_PASSWORD},plain|
+2|-1|1|0|Print|workers|Print||
+3|-1|1|0|Echo|pyrunner|ShellWorker|echo "login with $ENV{APP_DB_PASSWORD} and $APP_DB_PASSWORD"|
+4|-1|1|0|Raise|workers|Raise||
+"""
+WORKERS = """
+import os
+import sys
+
+class Show(Worker):
+    def run(self):
+        note("argv", self.argv)
+        self.context["length"] = len(self.argv)
+
+class Print(Worker):
+    def run(self):
+        print("printed: " + os.environ["APP_DB_PASSWORD"])
+        print("to stderr: " + os.environ["APP_DB_PASSWORD"], file=sys.stderr)
+        self.logger.info("logged: " + os.environ["APP_DB_PASSWORD"])
+
+class Raise(Worker):
+    def run(self):
+        raise ValueError("cannot log in with " + os.environ["APP_DB_PASSWORD"])
+"""
+DUE = datetime(2026, 1, 31, 12, 30, 15, tzinfo=UTC)
+
+
+class TestArguments:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def app(apps: Apps) -> App:
+        return apps.add("secrets", ROWS, WORKERS, {"config/app_profile": PROFILE})
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def run(app: App) -> Run:
+        return app.trigger(due=DUE).finish()
+
+    def test_templates_and_variables_arrive_resolved(self, run, app):
+        assert run.states()["1_show_arguments"] == "success"
+        assert app.notes() == [["argv", ["2026-01-31", PLACE, PASSWORD, "plain"]]]
+
+    def test_rendered_fields_show_the_template_rendered_and_the_variables_by_name(self, run):
+        arguments = run.rendered("1_show_arguments")["op_args"]
+        assert "2026-01-31" in str(arguments)
+        assert "$ENV{APP_PLACE}" in str(arguments)
+        assert "$ENV{APP_DB_PASSWORD}" in str(arguments)
+
+    def test_a_printed_secret_is_masked_in_the_log(self, run):
+        log = run.log("2_print")
+        assert [f"{how}: ***" in log for how in ("printed", "to stderr", "logged")] == [True] * 3
+
+    def test_a_secret_that_a_command_prints_is_masked_in_the_log(self, run):
+        assert "login with *** and ***" in run.log("3_echo")
+
+    def test_a_secret_in_an_exception_is_masked_in_the_log(self, run):
+        assert run.states()["4_raise"] == "failed"
+        assert "failed: ValueError: cannot log in with ***; attempt 1 of 1" in run.log("4_raise")
+
+    @pytest.mark.parametrize("value", [PASSWORD, PLACE], ids=["secret", "plain"])
+    def test_no_value_is_stored_in_airflow(self, run, app, airflow, value):
+        logs = (airflow.home / "logs").rglob("*.log")
+        files = [*airflow.home.glob("airflow.db*"), *logs]
+        assert {"airflow.db", "attempt=1.log"} <= {path.name for path in files}
+        assert [path for path in files if value.encode() in path.read_bytes()] == []
+
+
+class TestAppVariables:
+    """The stock profile stamps `$(date ...)`; the run was due days ago, and runs, and is cleared, today."""
+
+    ROWS = """
+    1|-1|1|0|First|workers|Note||$ENV{APP_LOG_DIR}/first.log
+    2|1|2|0|Second|workers|FailOnce||$ENV{APP_LOG_DIR}/second.log
+    """
+    WORKERS = """
+    import os
+
+    class Note(Worker):
+        def run(self):
+            values = {name: value for name, value in os.environ.items() if name.startswith("APP_")}
+            note(self.airflow["ti"].task_id, values)
+
+    class FailOnce(Note):
+        def run(self):
+            super().run()
+            return 1 if self.airflow["ti"].try_number == 1 else 0
+    """
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def due() -> datetime:
+        return datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def app(apps: Apps) -> App:
+        profile = STOCK_PROFILE.read_text().replace("retry_with_wait", "stamped")
+        return apps.add(
+            "stamped", TestAppVariables.ROWS, TestAppVariables.WORKERS, {"config/app_profile": profile}
+        )
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def run(app: App, due: datetime) -> Run:
+        run = app.trigger(due=due).finish()
+        assert run.state == "success"
+        run.clear(only_failed=False)
+        return run.finish()
+
+    def test_every_attempt_of_every_row_sees_the_same_also_after_a_clear(self, run, app):
+        assert run.state == "success"
+        rows = [seen[0] for seen in app.notes()]
+        assert rows == ["1_first", "2_second", "2_second", "1_first", "2_second"]
+        values = [seen[1] for seen in app.notes()]
+        assert [other for other in values if other != values[0]] == []
+
+    def test_they_tell_the_time_at_which_the_run_was_due(self, run, app, due):
+        values = app.notes()[0][1]
+        local = due.astimezone()
+        assert values["APP_EXEC_TIMESTAMP"] == f"{local:%Y%m%d_%H%M%S}"
+        assert values["APP_LOG_DIR"] == f"{app.path}/logs/{local:%Y-%m-%d}"
+        assert datetime.fromisoformat(values["APP_LOGICAL_DATE"]) == due
+        assert values["APP_RUN_ID"] == run.run_id
+
+    def test_what_a_cleared_row_logs_is_in_the_log_folder_of_the_runs_day(self, run, app, due):
+        assert [path.name for path in (app.path / "logs").iterdir()] == [f"{due.astimezone():%Y-%m-%d}"]
