@@ -111,8 +111,7 @@ class Demo:
 
     def show_rows(self, rows: Rows, again: set[int]) -> None:
         """Print a table of the rows as they ended."""
-        headers = ("Row", "Name", "State", "Tries", "Start", "Secs", "After clear")
-        table = Table(*headers, title="The run", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        table = new_table("The run", "Row", "Name", "State", "Tries", "Start", "Secs", "After clear")
         for row, ti in rows.items():
             tries = self.airflow.tries(DAG, RUN, ti["task_id"])
             table.add_row(
@@ -129,15 +128,7 @@ class Demo:
 
     def show_context(self, rows: Rows) -> Row:
         """Print and return what the rows left in self.context: XComs, whose internal ones are left out."""
-        table = Table(
-            "Written by",
-            "Key",
-            "Value",
-            title="The context (XComs)",
-            box=SIMPLE_HEAD,
-            show_edge=False,
-            pad_edge=False,
-        )
+        table = new_table("The context (XComs)", "Written by", "Key", "Value")
         context: Row = {}
         for ti in rows.values():
             for key, value in self.airflow.xcoms(DAG, RUN, ti["task_id"]).items():
@@ -170,8 +161,8 @@ class Demo:
             len(logfiles) == len(AFTER_FAILURE) and all(path.stat().st_size for path in logfiles),
             "Each row wrote its LOGFILE",
         )
-        places = {
-            "Parquet file": extracts,
+        places: dict[str, list[Path | str]] = {
+            "Parquet file": [*extracts],
             "Database": [f"{DATABASE} (SQLite, table orders)"],
             "LOGFILEs": sorted({path.parent for path in logfiles}),
             "Airflow's logs": [HOME / "logs" / f"dag_id={DAG}" / f"run_id={RUN}"],
@@ -194,6 +185,16 @@ def count_orders() -> int:
 def show_command(console: Console, command: str) -> None:
     """Print a command as a user would type it, on one line that can be copied."""
     console.print(f"$ {command}", style="bold", markup=False, highlight=False, soft_wrap=True)
+
+
+def new_table(title: str, *headers: str) -> Table:
+    """Make a table that a narrow terminal wraps in its names and values alone."""
+    table = Table(title=title, box=SIMPLE_HEAD, show_edge=False, collapse_padding=True, pad_edge=False)
+    for header in headers:
+        table.add_column(
+            header, no_wrap=header in ("Row", "State", "Tries", "Start", "Secs"), overflow="fold"
+        )
+    return table
 
 
 def local_time(moment: str | None) -> str:
