@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from tests.scheduler.apps import DataServer
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow_home_")
 
 ROOT = Path(__file__).parents[1]
-NO_PACKAGE = "Debian package not installed: "
+NO_PACKAGE = "apt-get install"  # what a skip for want of a Debian package tells its reader to do
 
 
 @pytest.fixture(scope="session")
@@ -47,20 +47,6 @@ def dags_folder(airflow: LocalAirflow) -> Iterator[Path]:
             shutil.rmtree(added)
         else:
             added.unlink()
-
-
-@pytest.fixture(scope="session")
-def needs_debian() -> Callable[[str, str], str]:
-    """Return the path of a command, or skip the test where the Debian package that brings it is missing."""
-
-    def find(package: str, command: str) -> str:
-        path = shutil.which(command, path=os.environ.get("PATH", "") + ":/usr/sbin")
-        if path is None:
-            # PostgreSQL keeps its server's commands out of PATH.
-            path = next(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{command}")), None)
-        return path or pytest.skip(NO_PACKAGE + package)
-
-    return find
 
 
 @pytest.hookimpl(wrapper=True)
