@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 from datetime import datetime
 from typing import Callable, Mapping, NamedTuple
 
@@ -23,9 +24,9 @@ date() {
   command date --date="@$PYRUNNER_RUN_TIME" "$@"
 }
 export -f date
-source "$1" >&2
+source "$PYRUNNER_PROFILE" >&2
 unset -f date
-env -0 >&3
+env -0
 """
 
 
@@ -85,33 +86,33 @@ def app_environment(app: App, run: Run, writable_folder: str, warn: Callable[[st
         "APP_ROOT_LOG_DIR": log_folder,
         "APP_LOG_DIR": os.path.join(log_folder, run.time.astimezone().strftime("%Y-%m-%d")),
     }
-    from_profile = _source_profile(app.profile, {**os.environ, **own}, run.time, warn) if app.profile else {}
+    from_profile = _source_profile(app, {**os.environ, **own}, run.time, warn) if app.profile else {}
     return {**defaults, **from_profile, **own}
 
 
 def _source_profile(
-    profile: str, environment: Mapping[str, str], run_time: datetime, warn: Callable[[str], None]
+    app: App, environment: Mapping[str, str], run_time: datetime, warn: Callable[[str], None]
 ) -> dict[str, str]:
     """Let bash source the profile; return the variables it leaves whose names start with ``APP_``."""
-    read_end, write_end = os.pipe()
-    with os.fdopen(read_end, "rb") as result:
-        try:
-            process = subprocess.Popen(
-                ["bash", "-c", f"exec 3>&{write_end}; {_SOURCE_PROFILE}", "bash", profile],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=(write_end,),
-                env={**environment, "PYRUNNER_RUN_TIME": str(int(run_time.timestamp()))},
-            )
-        finally:
-            os.close(write_end)
-        variables = result.read().decode("utf-8", "surrogateescape")
-        printed = process.communicate()[1].decode("utf-8", "replace").strip()
+    own = {"PYRUNNER_PROFILE": str(app.profile), "PYRUNNER_RUN_TIME": str(int(run_time.timestamp()))}
+    # Files, since a pipe would be waited for until the last command ends that the profile left running.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        status = subprocess.run(
+            ["bash", "-c", _SOURCE_PROFILE],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            cwd=app.root,
+            env={**environment, **own},
+        ).returncode
+        output.seek(0)
+        errors.seek(0)
+        variables = output.read().decode("utf-8", "surrogateescape")
+        printed = errors.read().decode("utf-8", "replace").strip()
     if not variables:
-        raise AppError(f"{profile} ended the shell that sourced it (exit {process.returncode}): {printed}")
+        raise AppError(f"{app.profile} ended the shell that sourced it (exit {status}): {printed}")
     if printed:
-        warn(f"{profile} printed: {printed}")
+        warn(f"{app.profile} printed: {printed}")
     pairs = (variable.partition("=") for variable in variables.split("\0"))
     return {name: value for name, _, value in pairs if name.startswith("APP_")}
 
