@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import Any
 
 from .context import Context
@@ -100,6 +102,8 @@ class ShellWorker(Worker):
 
     def run(self) -> int:
         """Return the command's exit status, 128 + n for a command that signal n ended."""
+        if not self.argv:
+            raise ValueError("ShellWorker has no command: the ARGUMENTS column of its row is empty")
         command = self.argv[0] if len(self.argv) == 1 else self.arguments_text or ",".join(self.argv)
         with subprocess.Popen(
             ["/bin/sh", "-c", _GUARDED_SHELL, "sh", command],
@@ -121,10 +125,12 @@ class ShellWorker(Worker):
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command and all of its process group."""
-    for signum in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, signum)
-            process.wait(_SECONDS_TO_END)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
+    """End the command and all of its process group, first in a way that lets them clean up."""
+    give_up = time.monotonic() + _SECONDS_TO_END
+    with suppress(ProcessLookupError, PermissionError):  # nobody is left; or all are another user's, by sudo
+        os.killpg(process.pid, signal.SIGTERM)
+        while time.monotonic() < give_up:
+            process.poll()  # else the group would stand as long as its leader is a zombie
+            os.killpg(process.pid, 0)
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
