@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, KeysView, MutableMapping
+from typing import Any, Iterator, List, MutableMapping
 
 MAX_KEY_LENGTH = 250
 RESERVED_PREFIX = "pyrunner."
@@ -12,10 +12,10 @@ class ContextKeyError(ValueError):
     """A key that the context cannot hold."""
 
 
-class _Keys(KeysView[str]):
-    """Keys that may be called, since PyRunner's ``keys`` is a property and a mapping's is a method."""
+class _Keys(List[str]):
+    """Keys that may be called: PyRunner's ``keys`` is a list and a property, a mapping's is a method."""
 
-    def __call__(self) -> KeysView[str]:
+    def __call__(self) -> _Keys:
         return self
 
 
@@ -44,7 +44,7 @@ class Context(MutableMapping[str, Any]):
         return key in self._store
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._store)
+        return iter(list(self._store))  # a loop over the context may change it, as in PyRunner
 
     def __len__(self) -> int:
         return len(self._store)
@@ -53,7 +53,7 @@ class Context(MutableMapping[str, Any]):
         return f"<Context of {sorted(self._store)}>"
 
     @property
-    def keys(self) -> _Keys:
+    def keys(self) -> _Keys:  # type: ignore[override]
         """The keys, as ``context.keys`` (PyRunner) and as ``context.keys()`` (a mapping)."""
         return _Keys(self)
 
