@@ -46,7 +46,7 @@ def load_worker(module_name: str, worker_name: str, folders: list[str]) -> Any:
 def _is_worker(worker: Any) -> bool:
     """Recognise our Worker and python-batch-runner's, whichever of the two the module imported."""
     return isinstance(worker, type) and any(
-        base.__name__ == "Worker" and base.__module__.split(".")[0] in ("pyrunner", "pyrunner_airflow")
+        base is Worker or (base.__name__ == "Worker" and base.__module__.split(".")[0] == "pyrunner")
         for base in worker.__mro__
     )
 
@@ -56,18 +56,23 @@ def app_imports(root: str, folder: str, module_name: str) -> Iterator[None]:
     """
     Arrange ``sys.path`` as PyRunner does: the app's root first, its worker folder last.
 
+    Only the entries that hold the app itself come later, since other apps lie there too: Airflow adds its
+    dags folder.
+
     Afterwards the modules that came from the app are forgotten, since another app's may have their names.
 
     :param module_name: the worker's module: one of that name from elsewhere makes room while this lasts.
     """
-    path = list(sys.path)
+    path, before = list(sys.path), set(sys.modules)
     top = module_name.split(".")[0]
     hidden = _take_modules(top) if _holds(folder, top) else {}
-    before = set(sys.modules)
-    sys.path[:] = [root, *path, folder]
-    if importlib.util.find_spec("pyrunner") is None:
-        sys.modules.update(_stand_in())
+    around = [entry for entry in path if _lies_in(root, entry) or _lies_in(folder, entry)]
     try:
+        sys.path[:] = [root, *(entry for entry in path if entry not in around), folder, *around]
+        spec = importlib.util.find_spec("pyrunner")
+        if spec is None or spec.origin is None:  # without an origin it is a mere folder of that name
+            hidden.update(_take_modules("pyrunner"))
+            sys.modules.update(_stand_in())
         yield
     finally:
         for name in set(sys.modules) - before:
@@ -75,6 +80,10 @@ def app_imports(root: str, folder: str, module_name: str) -> Iterator[None]:
                 del sys.modules[name]
         sys.path[:] = path
         sys.modules.update(hidden)
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return os.path.join(path, "").startswith(os.path.join(os.path.abspath(folder), ""))
 
 
 def _holds(folder: str, module: str) -> bool:
@@ -97,7 +106,7 @@ def _comes_from_app(module: ModuleType, outer_path: list[str], app_folders: tupl
     file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", [])), None)
     if file is None:
         return False
-    homes = [entry for entry in sys.path if file.startswith(os.path.join(os.path.abspath(entry), ""))]
+    homes = [entry for entry in sys.path if _lies_in(file, entry)]
     home = max(homes, key=len, default=None)
     return home is not None and (home in app_folders or home not in outer_path)
 
