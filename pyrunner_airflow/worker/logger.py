@@ -71,7 +71,7 @@ class LogFile:
         self.path = os.path.abspath(path)
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self._file: io.FileIO | None = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
-        self._pending = b""
+        self._pending: dict[tuple[int, int], bytes] = {}
         self._uncopied: set[int] = set()
 
     def start(self) -> None:
@@ -94,9 +94,11 @@ class LogFile:
         self._write_text(format_line(level, text))
 
     def write(self, data: bytes) -> None:
-        """Write bytes; those after the last line end wait for the rest of their line."""
-        lines, newline, rest = (self._pending + data).rpartition(b"\n")
-        self._pending = rest
+        """Write bytes; those after the last line end wait for the rest of their line from the same thread."""
+        writer = os.getpid(), threading.get_ident()
+        lines, newline, rest = (self._pending.pop(writer, b"") + data).rpartition(b"\n")
+        if rest:
+            self._pending[writer] = rest
         if newline:
             self._write_all(lines + newline)
 
@@ -116,18 +118,19 @@ class LogFile:
 
     def close(self) -> None:
         """Write what is pending and close the file; later writes are dropped."""
-        self._write_all(self._pending)
-        self._pending = b""
-        if self._file:
-            self._file.close()
-        self._file = None
+        while self._pending:
+            self._write_all(self._pending.popitem()[1])
+        file, self._file = self._file, None
+        if file:
+            file.close()
 
     def _write_text(self, text: str) -> None:
         self.write(text.encode("utf-8", "backslashreplace"))
 
     def _write_all(self, data: bytes) -> None:
-        while data and self._file:
-            data = data[self._file.write(data) :]
+        file = self._file
+        while data and file:
+            data = data[file.write(data) :]
 
 
 class _Tee(io.RawIOBase):
@@ -158,19 +161,17 @@ class _Tee(io.RawIOBase):
 @contextmanager
 def copy_output(logfile: LogFile | None) -> Iterator[None]:
     """Let ``print`` and standard error reach the log file too, as under PyRunner."""
-    if logfile is None:
-        yield
-        return
     streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (
-        io.TextIOWrapper(
-            _Tee(stream, logfile),  # type: ignore[type-var]
-            encoding="utf-8",
-            errors="backslashreplace",
-            write_through=True,
+    if logfile:
+        sys.stdout, sys.stderr = (
+            io.TextIOWrapper(
+                _Tee(stream, logfile),  # type: ignore[type-var]
+                encoding="utf-8",
+                errors="backslashreplace",
+                write_through=True,
+            )
+            for stream in streams
         )
-        for stream in streams
-    )
     try:
         yield
     finally:

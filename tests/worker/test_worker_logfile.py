@@ -1,0 +1,366 @@
+"""What stands in the file that a row's LOGFILE names, beside what PyRunner writes there."""
+
+import logging
+import os
+import re
+import sys
+
+import pytest
+from pyrunner_oracle import attempts_under_pyrunner
+from worker_jobs import MemoryHost, output_of, python, run_row, source, write
+
+RULE = "#" * 76
+START = f"{RULE}\n# LOG START - TIME\n{RULE}\n\n"
+END = f"\n{RULE}\n# LOG END - TIME\n{RULE}\n\n"
+
+
+def without_times(text):
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{1,6}", "TIME", text)
+
+
+def body_of(ran):
+    """Return what stands between the two banners."""
+    text = without_times(ran.log)
+    assert text.startswith(START)
+    assert text.endswith(END)
+    return text[len(START) : -len(END)]
+
+
+@pytest.fixture
+def logged(run):
+    """Run a method ``run`` of these lines; return what it leaves in LOGFILE, banners and times left out."""
+
+    def run_lines(*lines, preamble="import os, sys", **columns):
+        body = "def run(self):\n" + "\n".join(f"    {line}" for line in lines)
+        return body_of(run(body, preamble=preamble, logfile="x.log", **columns))
+
+    return run_lines
+
+
+class TestLogger:
+    @pytest.mark.parametrize(
+        ("method", "level"),
+        [
+            ("info", "INFO"),
+            ("success", "SUCCESS"),
+            ("warn", "WARN"),
+            ("warning", "WARN"),
+            ("error", "ERROR"),
+            ("debug", "DEBUG"),
+        ],
+    )
+    def test_levels(self, run, method, level):
+        ran = run(f"def run(self): self.logger.{method}('text')", logfile="x.log")
+        assert (ran.lines, body_of(ran)) == ([(level, "text")], f"{level} - TIME - text\n")
+
+    def test_exception_adds_the_traceback(self, run):
+        ran = run(
+            """
+            def run(self):
+                try:
+                    1 / 0
+                except ZeroDivisionError:
+                    self.logger.exception("caught")
+            """
+        )
+        [(level, text)] = ran.lines
+        assert (level, text.splitlines()[0]) == ("ERROR", "caught")
+        assert text.endswith("ZeroDivisionError: division by zero\n")
+
+    @pytest.mark.parametrize("value", [None, 5, b"\xff", ["a"], {"k": 1}, "größe", "a\nb"])
+    def test_anything_is_logged_as_its_text(self, run, value):
+        assert run(f"def run(self): self.logger.info({value!r})").lines == [("INFO", str(value))]
+
+    @pytest.mark.parametrize("base", ["pyrunner_airflow", "pyrunner"])
+    def test_hooks_have_it_too(self, run, base):
+        ran = run("def run(self): pass\ndef on_exit(self): self.logger.info('exit')", base=base)
+        assert ran.lines == [("INFO", "exit")]
+
+
+ATTEMPTS = {
+    "silent": "def run(self): pass",
+    "levels": """
+        def run(self):
+            self.logger.info("one")
+            self.logger.success("two\\nlines")
+            self.logger.warn(3)
+            self.logger.error(None)
+    """,
+    "prints": """
+        def run(self):
+            print("out")
+            self.logger.info("log")
+            print("err", file=sys.stderr)
+            print("part", end=" ")
+            print("of", "a", "line")
+            sys.stdout.write("no line end")
+        def on_success(self): print("success")
+        def on_exit(self): self.logger.info("exit")
+    """,
+    "return code": "def run(self): return 5",
+    "exception": """
+        def run(self): raise RuntimeError("broken\\nin two")
+        def on_fail(self): self.logger.info("cleaning")
+        def on_exit(self): raise KeyError("late")
+    """,
+}
+
+
+class TestText:
+    @pytest.fixture
+    def both(self, tmp_path, root, run):
+        """Return what PyRunner and we write for the same attempts of the same worker."""
+
+        def text_of(name, count=1):
+            write(tmp_path / "oracle" / "workers.py", source(ATTEMPTS[name], "import sys", "pyrunner"))
+            attempts_under_pyrunner(tmp_path / "oracle", count, tmp_path / "oracle.log")
+            for attempt in range(1, count + 1):
+                run(
+                    ATTEMPTS[name],
+                    "import sys",
+                    "pyrunner",
+                    logfile="x.log",
+                    attempt=attempt,
+                    max_attempts=count,
+                )
+            return [self.comparable(path) for path in (tmp_path / "oracle.log", root / "x.log")]
+
+        return text_of
+
+    def comparable(self, path):
+        """Leave out times and the frames of tracebacks, which tell who called the worker."""
+        return re.sub(r"(?m)^  File .*\n(    .*\n)*", "", without_times(path.read_text()))
+
+    @pytest.mark.parametrize("name", ATTEMPTS)
+    def test_it_is_pyrunners(self, both, name):
+        pyrunners, ours = both(name)
+        assert ours == pyrunners
+        assert ours.startswith(START)
+
+    @pytest.mark.parametrize("name", ATTEMPTS)
+    def test_it_is_pyrunners_over_two_attempts(self, both, name):
+        pyrunners, ours = both(name, count=2)
+        # PyRunner would not run a success again; the test's loop does on both sides.
+        assert ours == pyrunners
+
+    def test_restart_banner_follows_a_failure_that_is_tried_again(self, run):
+        ran = run("def run(self): return 905", logfile="x.log", attempt=2, max_attempts=3, retry_wait_time=60)
+        assert without_times(ran.log) == (
+            f"{START}{END}\n{RULE}\n# RESTART ATTEMPT 2 - TIME\n"
+            f"# Waiting 60 seconds before retrying...\n{RULE}\n\n"
+        )
+
+    @pytest.mark.parametrize(
+        ("line", "attempt"), [("return 5", 3), ("return 0", 1), ("raise SkipRow", 1), ("raise KeyError", 3)]
+    )
+    def test_no_restart_banner_where_no_attempt_follows(self, run, line, attempt):
+        ran = run(f"def run(self): {line}", logfile="x.log", attempt=attempt, max_attempts=3)
+        assert ran.log.count("LOG END") == 1
+        assert "RESTART" not in ran.log
+
+    def test_a_row_that_did_not_start_says_why_and_is_not_tried_again(self, root):
+        ran = run_row(root, logfile="x.log", max_attempts=3)
+        assert body_of(ran).startswith("ERROR - TIME - there is no module workers in ")
+        assert "RESTART" not in ran.log
+
+    def test_an_interruption_is_told(self, logged):
+        text = logged("raise Interrupted('timeout')")
+        assert text.startswith(
+            "ERROR - TIME - Uncaught Exception from Worker Thread (RUN)\nERROR - TIME - timeout\n"
+        )
+
+    def test_what_stood_there_before_stays(self, root, run):
+        write(root / "x.log", "before\n")
+        ran = run("def run(self): pass", logfile="x.log")
+        assert without_times(ran.log) == f"before\n{START}{END}"
+
+
+class TestOutput:
+    def test_print_stderr_and_bytes_come_in_order(self, logged):
+        text = logged(
+            "print('print')",
+            "print('stderr', file=sys.stderr)",
+            "sys.stdout.buffer.write(b'buffer\\n')",
+            "self.logger.info('logger')",
+            "sys.stderr.buffer.write(b'stderr buffer\\n')",
+            "os.write(sys.stdout.fileno(), b'')",
+        )
+        assert text == "print\nstderr\nbuffer\nINFO - TIME - logger\nstderr buffer\n"
+
+    def test_bytes_that_are_not_utf_8_come_as_they_are(self, root, logged):
+        logged("sys.stdout.buffer.write(b'\\xff\\n')")
+        assert b"\xff\n" in (root / "x.log").read_bytes()
+
+    def test_text_that_has_no_bytes_is_escaped(self, logged):
+        assert logged("print('\\udcff')", "self.logger.info('\\udcff')") == "\\udcff\nINFO - TIME - \\udcff\n"
+
+    def test_a_last_line_without_end_is_kept(self, logged):
+        assert logged("print('part', end='')") == "part"
+
+    def test_output_at_import_and_in_the_constructor_is_caught(self, run):
+        ran = run(
+            "def __init__(self, *args):\n    super().__init__(*args)\n    print('made')\ndef run(self): pass",
+            preamble="print('imported')",
+            logfile="x.log",
+        )
+        assert body_of(ran) == "imported\nmade\n"
+
+    def test_output_reaches_the_tasks_own_too(self, run, capfdbinary):
+        run(
+            """
+            def run(self):
+                print("out")
+                print("err", file=sys.stderr)
+                sys.stdout.buffer.write(b"\\xff")
+            """,
+            "import sys",
+            logfile="x.log",
+        )
+        out, err = capfdbinary.readouterr()
+        assert (out, err) == (b"out\n\xff", b"err\n")
+
+    def test_without_logfile_output_reaches_the_tasks_own(self, root, run, capfdbinary):
+        run("def run(self): print('out')")
+        assert capfdbinary.readouterr().out == b"out\n"
+        assert sorted(path.name for path in root.iterdir()) == ["workers"]
+
+    def test_a_log_line_that_the_host_prints_stands_there_once(self, run, capfd):
+        class PrintingHost(MemoryHost):
+            def log(self, level, text):
+                print(f"[host] {text}")
+
+        ran = run("def run(self): self.logger.info('once')", logfile="x.log", host=PrintingHost())
+        assert body_of(ran) == "INFO - TIME - once\n"
+        assert capfd.readouterr().out == "[host] once\n"
+
+    def test_threads_do_not_break_each_others_lines(self, logged):
+        text = logged(
+            "def work(name):",
+            "    for _ in range(300):",
+            "        print(name, end='')",
+            "        print(name, end='')",
+            "        print(name)",
+            "threads = [threading.Thread(target=work, args=(c * 20,)) for c in 'abcd']",
+            "for t in threads: t.start()",
+            "for t in threads: t.join()",
+            preamble="import sys, threading\nsys.setswitchinterval(1e-6)",
+        )
+        sys.setswitchinterval(0.005)
+        assert sorted(set(text.splitlines())) == [char * 60 for char in "abcd"]
+        assert len(text.splitlines()) == 1200
+
+    def test_what_a_forked_child_prints_is_kept_once(self, logged):
+        text = logged(
+            "print('parent', end=' ')",
+            "child = multiprocessing.get_context('fork').Process(target=print, args=('child',))",
+            "child.start()",
+            "child.join()",
+            "print('parent')",
+            preamble="import multiprocessing",
+        )
+        assert text == "child\nparent parent\n"
+
+    def test_standard_output_may_be_closed(self, run, capfd):
+        ran = run(
+            """
+            def run(self): sys.stdout.close()
+            def on_exit(self): self.logger.info("exit")
+            """,
+            "import sys",
+            logfile="x.log",
+        )
+        assert (ran.code, body_of(ran)) == (0, "INFO - TIME - exit\n")
+        print("still open")
+        assert capfd.readouterr().out == "still open\n"
+
+    def test_a_handler_that_outlives_the_worker_writes_nowhere_else(self, run, root):
+        """A module that keeps sys.stderr, as logging.basicConfig does, must not fail its host later."""
+        ran = run(
+            "def run(self): logging.getLogger('kept').warning('in run')",
+            "import logging, sys\nlogging.getLogger('kept').addHandler(logging.StreamHandler(sys.stderr))",
+            logfile="x.log",
+        )
+        handler = logging.getLogger("kept").handlers.pop()
+        assert body_of(ran) == "in run\n"
+        handler.emit(logging.makeLogRecord({"msg": "later"}))
+        assert body_of(ran) == "in run\n"
+
+    def test_a_thread_that_outlives_the_worker_does_no_harm(self, run):
+        ran = run(
+            """
+            def run(self):
+                def print_later(out=sys.stdout):
+                    self.context["go"].wait(10)
+                    print("later", file=out)
+                    self.context["printed"] = True
+                self.context["thread"] = threading.Thread(target=print_later)
+                self.context["go"] = threading.Event()
+                self.context["thread"].start()
+            """,
+            "import sys, threading",
+            logfile="x.log",
+        )
+        ran.context["go"].set()
+        ran.context["thread"].join(10)
+        assert (ran.context["printed"], body_of(ran)) == (True, "")
+
+    def test_huge_output(self, logged):
+        assert (
+            len(logged("print('x' * 20_000_000)", "for i in range(20_000): print(i)")) == 20_000_001 + 108_890
+        )
+
+
+class TestFile:
+    def test_missing_folders_are_made(self, root, run):
+        run("def run(self): pass", logfile="a/b/c/x.log")
+        assert (root / "a" / "b" / "c" / "x.log").exists()
+
+    def test_a_relative_path_lies_below_the_root_even_if_the_worker_moves(self, root, run):
+        run("def run(self):\n    os.chdir('/')\n    print('here')", "import os", logfile="logs/x.log")
+        assert "here\n" in (root / "logs" / "x.log").read_text()
+
+    def test_an_absolute_path(self, tmp_path, run):
+        run("def run(self): print('here')", logfile=str(tmp_path / "x.log"))
+        assert "here\n" in (tmp_path / "x.log").read_text()
+
+    @pytest.mark.parametrize("logfile", ["file/x.log", "folder"])
+    def test_one_that_cannot_be_written_is_told_and_nothing_starts(self, root, run, logfile):
+        write(root / "file", "")
+        (root / "folder").mkdir()
+        ran = run("def run(self): self.context['ran'] = True", logfile=logfile)
+        assert (ran.code, ran.context) == (905, {})
+        assert isinstance(ran.error, OSError)
+        assert str(root / logfile.split("/")[0]) in ran.report
+
+    @pytest.mark.parametrize("logfile", [None, ""])
+    def test_no_logfile_writes_nothing(self, root, run, logfile):
+        run("def run(self): print('x')", logfile=logfile)
+        assert sorted(path.name for path in root.iterdir()) == ["workers"]
+
+    def test_it_is_closed_afterwards(self, run):
+        descriptors = len(os.listdir("/proc/self/fd"))
+        run("def run(self): return 5", logfile="x.log", max_attempts=2)
+        assert len(os.listdir("/proc/self/fd")) == descriptors
+
+    def test_two_processes_append_whole_lines(self, root, run):
+        write(root / "workers" / "workers.py", source(PRINT_MUCH))
+        runs = [python(RUN_WITH_LOGFILE, root, name) for name in ("a", "b")]
+        for process in runs:
+            output_of(process)
+        lines = [line for line in (root / "x.log").read_text().splitlines() if line[:1] in ("a", "b")]
+        assert set(lines) == {"a" * 5000, "b" * 5000}
+        assert len(lines) == 400
+
+
+PRINT_MUCH = """
+def run(self):
+    for _ in range(200):
+        for _ in range(5):
+            print(self.argv[0] * 1000, end="")
+        print()
+"""
+RUN_WITH_LOGFILE = """
+from pathlib import Path
+from worker_jobs import run_row
+assert run_row(Path(sys.argv[1]), arguments=[sys.argv[2]], logfile="x.log").code == 0
+"""
