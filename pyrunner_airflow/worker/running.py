@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import traceback
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -29,6 +30,8 @@ _FAILURE_CODES = {
     "on_exit": 904,
     "on_destroy": 904,
 }
+_MAX_CODE = 2**31 - 1
+"""What python-batch-runner's ``retcode`` can hold; a larger number would wrap, some to 0."""
 
 
 class WorkerFailed(Exception):
@@ -94,11 +97,8 @@ class Outcome(NamedTuple):
     """What to raise: the worker's own exception where there was one. With code 0: the wish to be skipped."""
     report: str = ""
     """One line that says what failed, where, and what to do next."""
-
-    @property
-    def started(self) -> bool:
-        """False if there was no worker to run; PyRunner does not try such a row again."""
-        return self.code != NOT_STARTED
+    started: bool = True
+    """False if there was no worker to run; PyRunner does not try such a row again."""
 
 
 def run_worker(job: Job, host: Host) -> Outcome:
@@ -110,12 +110,12 @@ def run_worker(job: Job, host: Host) -> Outcome:
     """
     with ExitStack() as stack:
         stack.enter_context(_environment(job))
-        stack.enter_context(_working_directory(job.app.root))
         try:
+            stack.enter_context(_working_directory(job.app.root))
             job = _resolve(job)
             logfile = LogFile(job.logfile) if job.logfile else None
         except (AppError, OSError) as error:
-            return _outcome(job, NOT_STARTED, error)
+            return _not_started(job, error)
         if logfile:
             stack.callback(logfile.close)
             logfile.start()
@@ -139,9 +139,9 @@ def _load_and_run(job: Job, host: Host, logfile: LogFile | None, stack: ExitStac
             worker = worker_class(Context(host.context), job.logfile, job.arguments)
     except (Exception, SystemExit) as error:
         if logfile:
-            logfile.line("ERROR", str(error))
+            logfile.line("ERROR", _text(error))
             logfile.line("ERROR", traceback.format_exc())
-        return _outcome(job, NOT_STARTED, error)
+        return _not_started(job, error)
     worker.logger = logger
     worker.airflow = host.airflow
     worker.arguments_text = job.arguments_text
@@ -159,6 +159,7 @@ class _Attempt:
         self.code = 0
         self.error: BaseException | None = None
         self._final = False
+        self._pid = os.getpid()
         self._worker = worker
         self._host = host
         self._logfile = logfile
@@ -179,10 +180,13 @@ class _Attempt:
         try:
             with self._host.interruptible():
                 result = hook()
+            self._end_forked_child(0)
             self._take_code(name, result)
         except NotImplementedError as error:
             if name == "run":
                 self._fail(name, error)
+            else:  # not overridden, or it called super() after setting the code
+                self._take_code(name, None)
         except SystemExit as error:
             self._exit(name, error.code)
         except BaseException as error:
@@ -191,10 +195,8 @@ class _Attempt:
     def _take_code(self, name: str, result: Any) -> None:
         # A phase's value counts if it is true, and on_fail's never does; else the code is as it was left.
         if result and name != "on_fail":
-            self._worker.retcode = result
-            code = int(result)  # python-batch-runner's own retcode would wrap a large one
-        else:
-            code = self._worker.retcode
+            self._worker.retcode = min(int(result), _MAX_CODE)
+        code = self._worker.retcode
         if self._final:
             return
         self.code = code
@@ -207,6 +209,7 @@ class _Attempt:
         if not (code is None or isinstance(code, int)):
             self._worker.logger.error(code)
             code = 1
+        self._end_forked_child(code or 0)
         try:
             self._take_code(name, code)
         except ValueError as error:
@@ -215,8 +218,9 @@ class _Attempt:
     def _fail(self, name: str, error: BaseException) -> None:
         if self._logfile:
             heading = f"Uncaught Exception from Worker Thread ({name.upper()})"
-            for line in (heading, str(error), _traceback(error)):
+            for line in (heading, _text(error), _traceback(error)):
                 self._logfile.line("ERROR", line)
+        self._end_forked_child(1, _traceback(error))
         if self.error:  # the one that is raised in the end is shown by whoever catches it
             self._host.log("ERROR", f"{name} raised: {_traceback(error)}")
         if self._final:
@@ -226,37 +230,69 @@ class _Attempt:
         # No hook turns an interruption into a success, nor a row that asked to be skipped into anything else.
         self._final = not isinstance(error, Exception) or isinstance(error, self._host.skip_exceptions)
 
+    def _end_forked_child(self, code: int, message: str = "") -> None:
+        """End here in a process that the worker forked: all that follows is for its parent."""
+        if os.getpid() == self._pid:
+            return
+        sys.stderr.write(message)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code & 0xFF)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(_text(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(its text cannot be shown)"
+
 
 def _traceback(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
+def _not_started(job: Job, error: BaseException) -> Outcome:
+    return Outcome(NOT_STARTED, error, _report(job, _one_line(error), is_last=True), started=False)
+
+
 def _outcome(job: Job, code: int, error: BaseException | None) -> Outcome:
     if not code:
         return Outcome(0)
-    cause = f"{type(error).__name__}: {error}" if error else f"return code {code}"
-    if code != NOT_STARTED and job.attempt < job.max_attempts:
-        advice = f"the next attempt follows in {job.retry_wait_time} s"
-    else:
+    cause = f"return code {code}" if error is None else _one_line(error)
+    report = _report(job, cause, is_last=job.attempt >= job.max_attempts)
+    return Outcome(code, error or WorkerFailed(report, code), report)
+
+
+def _report(job: Job, cause: str, is_last: bool) -> str:
+    if is_last:
         advice = "mend the cause and clear the failed tasks of this run"
-    report = (
+    else:
+        advice = f"the next attempt follows in {job.retry_wait_time} s"
+    return (
         f'{job.app.list_path}:{job.line}: row {job.id} "{job.name}" ({job.module}.{job.worker}) '
         f"failed: {cause}; "
         f"attempt {job.attempt} of {job.max_attempts}; "
         f"LOGFILE {job.logfile or 'none'} on {socket.gethostname()}; {advice}"
     )
-    return Outcome(code, error or WorkerFailed(report, code), report)
 
 
 def _resolve(job: Job) -> Job:
-    """Return the job with its ``$ENV{}`` references replaced."""
+    """Return the job with its ``$ENV{}`` references replaced; APP_WORKER_DIR tells where its module lies."""
     text = partial(resolve_env, environment=os.environ)
+    module = text(job.module)
+    if not job.environment.get("APP_WORKER_DIR"):
+        os.environ["APP_WORKER_DIR"] = find_folder(worker_folders(job.app, job.environment), module)
     return job._replace(
-        module=text(job.module),
+        module=module,
         worker=text(job.worker),
         arguments=[text(argument) for argument in job.arguments],
         arguments_text=None if job.arguments_text is None else text(job.arguments_text),
-        logfile=text(job.logfile) if job.logfile else None,
+        logfile=os.path.abspath(text(job.logfile)) if job.logfile else None,
     )
 
 

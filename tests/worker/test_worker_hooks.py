@@ -1,0 +1,180 @@
+"""Which of a worker's methods run, in which order, also when the attempt is interrupted or skipped."""
+
+import pytest
+from worker_jobs import Interrupted, MemoryHost, SkipRow, run_row, source, write
+
+ALL_HOOKS = """
+def on_start(self): self.called("on_start")
+def on_success(self): self.called("on_success")
+def on_fail(self): self.called("on_fail")
+def on_exit(self): self.called("on_exit")
+def on_destroy(self): self.called("on_destroy")
+def called(self, name): self.context["calls"] = [*self.context.get("calls", []), name]
+"""
+BOTH_BASES = pytest.mark.parametrize("base", ["pyrunner_airflow", "pyrunner"])
+
+
+def with_run(line, hooks=ALL_HOOKS):
+    return f"{hooks}\ndef run(self):\n    self.called('run')\n    {line}\n"
+
+
+@BOTH_BASES
+def test_hooks_of_a_success(run, base):
+    ran = run(with_run("pass"), base=base)
+    assert ran.context["calls"] == ["on_start", "run", "on_success", "on_exit", "on_destroy"]
+
+
+@BOTH_BASES
+@pytest.mark.parametrize("line", ["return 5", "raise KeyError", "raise Interrupted", "raise SystemExit(1)"])
+def test_hooks_of_a_failure(run, base, line):
+    ran = run(with_run(line), base=base)
+    assert ran.context["calls"] == ["on_start", "run", "on_fail", "on_exit", "on_destroy"]
+
+
+@BOTH_BASES
+def test_hooks_of_a_skip(run, base):
+    """A row that asks to be skipped has neither failed nor succeeded."""
+    ran = run(with_run("raise SkipRow('nothing to do')"), base=base)
+    assert ran.context["calls"] == ["on_start", "run", "on_exit", "on_destroy"]
+
+
+def test_a_failing_on_start_stands_in_for_run(run):
+    ran = run(with_run("pass") + "def on_start(self): raise KeyError('no start')")
+    assert (ran.code, str(ran.error)) == (901, "'no start'")
+    assert ran.context["calls"] == ["on_fail", "on_exit", "on_destroy"]
+
+
+def test_a_skip_in_on_start_skips_the_row(run):
+    ran = run(with_run("pass") + "def on_start(self): raise SkipRow")
+    assert (ran.code, type(ran.error), ran.context["calls"]) == (0, SkipRow, ["on_exit", "on_destroy"])
+
+
+def test_a_failing_on_success_does_not_call_on_fail(run):
+    ran = run(with_run("pass") + "def on_success(self): return 5")
+    assert ran.context["calls"] == ["on_start", "run", "on_exit", "on_destroy"]
+
+
+def test_on_exit_runs_after_a_failing_on_fail(run):
+    ran = run(with_run("return 5") + "def on_fail(self): raise KeyError")
+    assert ran.context["calls"] == ["on_start", "run", "on_exit", "on_destroy"]
+
+
+def test_each_attempt_starts_with_code_0(run):
+    body = """
+    def run(self):
+        self.context["seen"] = self.retcode
+        return 5
+    """
+    first = run(body, attempt=1, max_attempts=2)
+    second = run(body, attempt=2, max_attempts=2, host=first.host)
+    assert (first.code, second.context["seen"]) == (5, 0)
+
+
+class TestInterruption:
+    @BOTH_BASES
+    def test_it_comes_back_as_the_error(self, run, base):
+        ran = run(with_run("raise Interrupted('timeout')"), base=base)
+        assert (ran.code, type(ran.error), str(ran.error)) == (901, Interrupted, "timeout")
+
+    @BOTH_BASES
+    @pytest.mark.parametrize("name", ["on_fail", "on_exit"])
+    @pytest.mark.parametrize(
+        "line", ["self.retcode = 0", "raise SystemExit(0)", "raise SkipRow", "raise KeyError", "return 0"]
+    )
+    def test_no_hook_turns_it_into_anything_else(self, run, base, name, line):
+        ran = run(with_run("raise Interrupted") + f"def {name}(self): {line}", base=base)
+        assert (bool(ran.code), type(ran.error)) == (True, Interrupted)
+
+    @pytest.mark.parametrize(
+        ("name", "code"), [("on_success", 902), ("on_exit", 904), ("on_destroy", 904), ("on_start", 901)]
+    )
+    def test_in_a_hook_it_fails_the_attempt(self, run, name, code):
+        ran = run(with_run("pass") + f"def {name}(self): raise Interrupted")
+        assert (ran.code, type(ran.error)) == (code, Interrupted)
+
+    def test_in_on_fail_it_leaves_the_first_error(self, run):
+        ran = run(with_run("raise KeyError('first')") + "def on_fail(self): raise Interrupted")
+        assert (ran.code, type(ran.error)) == (903, KeyError)
+        assert ran.context["calls"] == ["on_start", "run", "on_exit", "on_destroy"]
+
+    def test_a_second_one_in_a_hook_is_logged_and_the_hooks_go_on(self, run):
+        ran = run(with_run("raise Interrupted('first')") + "def on_fail(self): raise Interrupted('second')")
+        assert (str(ran.error), ran.context["calls"][-2:]) == ("first", ["on_exit", "on_destroy"])
+        assert [text.splitlines()[-1] for _, text in ran.lines] == ["worker_jobs.Interrupted: second"]
+
+    @pytest.mark.parametrize("place", ["module", "constructor"])
+    def test_before_there_is_a_worker_it_is_raised_and_leaves_nothing_behind(self, root, place):
+        if place == "module":
+            text = source(with_run("pass"), preamble="raise Interrupted('early')")
+        else:
+            text = source(with_run("pass") + "def __init__(self, *args): raise Interrupted('early')")
+        write(root / "workers" / "workers.py", text)
+        with pytest.raises(Interrupted, match="early"):
+            run_row(root, logfile="x.log")
+        assert "# LOG END" in (root / "x.log").read_text()
+
+    def test_only_the_workers_own_code_is_interruptible(self, run):
+        """Importing, constructing and each hook are; nothing between them is."""
+        entered = []
+
+        class Host(MemoryHost):
+            def interruptible(self):
+                return Span()
+
+            def log(self, level, text):
+                entered.append(text)
+
+        class Span:
+            def __enter__(self):
+                entered.append("(")
+
+            def __exit__(self, *_):
+                entered.append(")")
+
+        say = "self.logger.info({!r})"
+        run(
+            f"""
+            def __init__(self, *args): super().__init__(*args)
+            def run(self): {say.format("run")}
+            def on_success(self): {say.format("success")}
+            def on_exit(self): {say.format("exit")}
+            """,
+            base="pyrunner",
+            host=Host(),
+        )
+        assert entered == ["(", ")", "(", "run", ")", "(", "success", ")", "(", "exit", ")"]
+
+
+class TestSkip:
+    @BOTH_BASES
+    def test_it_comes_back_with_code_0(self, run, base):
+        ran = run(with_run("raise SkipRow('nothing to do')"), base=base)
+        assert (ran.code, type(ran.error), str(ran.error)) == (0, SkipRow, "nothing to do")
+
+    @pytest.mark.parametrize("line", ["return 7", "self.retcode = 7", "raise KeyError", "raise Interrupted"])
+    def test_on_exit_cannot_turn_it_into_anything_else(self, run, line):
+        ran = run(with_run("raise SkipRow") + f"def on_exit(self): {line}")
+        assert (ran.code, type(ran.error)) == (0, SkipRow)
+
+    def test_in_on_success_it_skips_the_row(self, run):
+        ran = run(with_run("pass") + "def on_success(self): raise SkipRow")
+        assert (ran.code, type(ran.error)) == (0, SkipRow)
+
+
+class TestNotStarted:
+    @pytest.mark.parametrize("base", ["pyrunner_airflow", "pyrunner"])
+    def test_code_905_is_not_started_and_keeps_the_error(self, run, base):
+        ran = run("def __init__(self, *args): raise KeyError('no')\ndef run(self): pass", base=base)
+        assert (ran.code, ran.outcome.started, type(ran.error)) == (905, False, KeyError)
+
+    def test_no_hook_runs(self, run):
+        ran = run(with_run("pass") + "def __init__(self, *args): raise KeyError('no')")
+        assert ran.context == {}
+
+    def test_sys_exit_in_the_module_is_not_started(self, run):
+        ran = run("def run(self): pass", preamble="raise SystemExit('wrong host')")
+        assert (ran.code, str(ran.error)) == (905, "wrong host")
+
+    @pytest.mark.parametrize("code", ["return 5", "raise KeyError", "pass", "return 905"])
+    def test_an_attempt_that_ran_was_started(self, run, code):
+        assert run(f"def run(self): {code}").outcome.started

@@ -1,0 +1,152 @@
+"""What real jobs do to the process that they run in."""
+
+import signal
+import subprocess
+
+import pytest
+from worker_jobs import output_of, python, source, wait_until, write
+
+RUN_ROW = """
+from pathlib import Path
+from worker_jobs import run_row
+ran = run_row(Path(sys.argv[1]), logfile=sys.argv[2])
+print("code", ran.code, repr(ran.error))
+"""
+
+
+@pytest.fixture
+def start(root):
+    """Write a worker W that has these methods, and start one attempt of its row in a process of its own."""
+
+    def write_and_start(body, preamble="import os, sys", base="pyrunner_airflow", logfile="x.log"):
+        write(root / "workers" / "workers.py", source(body, preamble, base))
+        return python(RUN_ROW, root, logfile or "", stdin=subprocess.DEVNULL)
+
+    return write_and_start
+
+
+class TestEndOfProcess:
+    def test_os_exit_is_a_failed_process(self, start):
+        """PyRunner takes it for success."""
+        process = start("def run(self): os._exit(7)")
+        process.communicate()
+        assert process.returncode == 7
+
+    def test_a_signal_is_a_failed_process(self, start):
+        process = start("def run(self): os.kill(os.getpid(), 9)")
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+
+    def test_what_was_printed_before_is_in_the_log_file(self, start, root):
+        start("def run(self):\n    print('last words')\n    os._exit(7)").communicate()
+        assert "last words\n" in (root / "x.log").read_text()
+
+    def test_a_keyboard_interrupt_runs_the_hooks(self, start, root):
+        process = start(
+            """
+            def run(self):
+                open("ready", "w").close()
+                while True: time.sleep(0.01)
+            def on_fail(self): print("cleaned")
+            """,
+            "import time",
+        )
+        assert wait_until((root / "ready").exists, 10)
+        process.send_signal(signal.SIGINT)
+        assert "code 901 KeyboardInterrupt()" in output_of(process)
+        assert "cleaned\n" in (root / "x.log").read_text()
+
+
+class TestStandardInput:
+    def test_input_finds_an_end(self, start):
+        process = start("def run(self): input('name? ')")
+        assert "code 901 EOFError(" in output_of(process)
+
+
+class TestChildren:
+    @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+    def test_multiprocessing(self, run, method):
+        ran = run(
+            f"""
+            def run(self):
+                with multiprocessing.get_context({method!r}).Pool(2) as pool:
+                    self.context["squares"] = pool.map(abs, [-1, -2])
+            """,
+            "import multiprocessing",
+        )
+        assert (ran.error, ran.context) == (None, {"squares": [1, 2]})
+
+    def test_a_function_of_the_module_can_be_mapped_over_forked_processes(self, run):
+        ran = run(
+            """
+            def run(self):
+                with multiprocessing.get_context("fork").Pool(2) as pool:
+                    self.context["squares"] = pool.map(square, [1, 2])
+            """,
+            "import multiprocessing\ndef square(number): return number * number",
+        )
+        assert (ran.error, ran.context) == (None, {"squares": [1, 4]})
+
+    @pytest.mark.parametrize("base", ["pyrunner_airflow", "pyrunner"])
+    @pytest.mark.parametrize(
+        ("end", "status"),
+        [
+            ("sys.exit(3)", 3),
+            ("sys.exit()", 0),
+            ("sys.exit('text')", 1),
+            ("sys.exit(-1)", 255),
+            ("os._exit(4)", 4),
+            ("raise KeyError", 1),
+            ("return 5", 0),
+        ],
+    )
+    def test_a_forked_child_runs_nothing_of_its_parents(self, start, root, base, end, status):
+        """No hooks, and no second report to Airflow."""
+        process = start(
+            f"""
+            def run(self):
+                child = os.fork()
+                if not child:
+                    {end}
+                print("child ended with", os.waitpid(child, 0)[1] >> 8)
+            def on_success(self): print("success")
+            def on_fail(self): print("fail")
+            """,
+            base=base,
+        )
+        printed = output_of(process).splitlines()[-3:]
+        assert printed == [f"child ended with {status}", "success", "code 0 None"]
+        assert (root / "x.log").read_text().count("LOG END") == 1
+
+    def test_what_a_forked_child_printed_is_not_lost(self, start):
+        body = """
+        def run(self):
+            if not os.fork():
+                print("from the child")
+                sys.exit()
+            os.wait()
+        """
+        assert output_of(start(body, logfile=None)).count("from the child") == 1
+
+    def test_a_command_that_writes_to_stdout_reaches_the_tasks_output(self, start):
+        body = "def run(self): subprocess.run(['echo', 'hello'], stdout=sys.stdout, stderr=sys.stderr)"
+        assert "hello\n" in output_of(start(body, "import subprocess, sys"))
+
+
+class TestThreads:
+    def test_output_and_context_of_a_workers_threads(self, run):
+        ran = run(
+            """
+            def run(self):
+                with ThreadPoolExecutor(4) as pool:
+                    list(pool.map(self.work, range(100)))
+            def work(self, number):
+                print("printed", number)
+                self.logger.info(number)
+                self.context[f"k{number}"] = number
+            """,
+            "from concurrent.futures import ThreadPoolExecutor",
+            logfile="x.log",
+        )
+        assert len(ran.context) == len(ran.lines) == 100
+        assert ran.log.count("printed") == ran.log.count("INFO - ") == 100
