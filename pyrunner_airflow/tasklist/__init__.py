@@ -2,6 +2,16 @@
 
 from pyrunner_airflow.tasklist.diagnostics import Diagnostic, LstError, Severity
 from pyrunner_airflow.tasklist.lst import parse_lst, read_lst
-from pyrunner_airflow.tasklist.model import TaskList, TaskRow
+from pyrunner_airflow.tasklist.model import NotifyEmail, Options, TaskList, TaskRow
 
-__all__ = ["Diagnostic", "LstError", "Severity", "TaskList", "TaskRow", "parse_lst", "read_lst"]
+__all__ = [
+    "Diagnostic",
+    "LstError",
+    "NotifyEmail",
+    "Options",
+    "Severity",
+    "TaskList",
+    "TaskRow",
+    "parse_lst",
+    "read_lst",
+]

@@ -85,11 +85,15 @@ class LstError(ValueError):
 
 
 class Problems:
-    """Collects the problems of one file, so that all of them are reported together."""
+    """Collects the problems of a list and of the files that go with it, so that all are reported together."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, found: list[Diagnostic] | None = None) -> None:
         self._source = source
-        self._found: list[Diagnostic] = []
+        self._found: list[Diagnostic] = [] if found is None else found
+
+    def of(self, source: str) -> Problems:
+        """Return a collector for another file, whose problems are reported with these."""
+        return Problems(source, self._found)
 
     def error(self, code: str, place: Place, message: str, hint: str) -> None:
         """Note an error."""
@@ -126,7 +130,10 @@ class Problems:
         return LstError(self._in_order())
 
     def _in_order(self) -> tuple[Diagnostic, ...]:
-        return tuple(sorted(self._found, key=lambda problem: (problem.line, problem.column)))
+        def order(problem: Diagnostic) -> tuple[bool, str, int, int]:
+            return problem.source != self._source, problem.source, problem.line, problem.column
+
+        return tuple(sorted(self._found, key=order))
 
 
 def quote(text: str, limit: int = 60) -> str:

@@ -8,10 +8,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyrunner_airflow.tasklist.diagnostics import LstError, Place, Problems, quote
+from pyrunner_airflow.tasklist.diagnostics import Place, Problems, quote
+from pyrunner_airflow.tasklist.documents import OPTIONS_FILE, Document, front_matter, options_file
 from pyrunner_airflow.tasklist.fields import HEADER, Column, Row, split_arguments
 from pyrunner_airflow.tasklist.graph import check_graph
 from pyrunner_airflow.tasklist.model import TaskList, TaskRow
+from pyrunner_airflow.tasklist.options import check_tasks, merge, read_front_matter, read_sections
 from pyrunner_airflow.tasklist.templates import check_templates
 from pyrunner_airflow.tasklist.values import (
     MAX_ID,
@@ -36,21 +38,26 @@ _SHELL_ROW = HEADER.replace("MODULE_NAME|WORKER_NAME|ARGUMENTS", "pyrunner|Shell
 _PATH = re.compile(r"(?:[~.]{0,2}|\$ENV\{[^{}]*\})/[^,]*|(?:[\w.~-]+/)+[\w-]+\.\w+|[^,]*\.log")
 
 
-def read_lst(path: str | os.PathLike[str]) -> TaskList:
-    """Read a task list file.
+def read_lst(path: str | os.PathLike[str], options_folder: str | os.PathLike[str] | None = None) -> TaskList:
+    """Read a task list file, and the ``pyrunner.toml`` files that hold for it.
 
-    Raises LstError if it can't be read, is not UTF-8, or has errors.
+    options_folder: the topmost folder whose file counts; by default only the list's own.
+    Raises LstError if one of them can't be read, is not UTF-8, or has errors.
     """
     source = os.fspath(path)
+    problems = Problems(source)
     try:
-        data = Path(source).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a path with NUL in it
-        raise _unreadable(source, error) from error
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise _not_utf8(source, data, error.start) from error
-    return parse_lst(text, source)
+        text = Path(source).read_bytes().decode()
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path with NUL in it
+        _report_unreadable(source, error, problems)
+        raise problems.as_error() from error
+    documents = []
+    for file in _option_files(source, options_folder):
+        try:
+            documents.append(options_file(Path(file).read_bytes().decode(), problems.of(file)))
+        except (OSError, ValueError) as error:
+            _report_unreadable(file, error, problems.of(file))
+    return _parse(text, source, documents, problems)
 
 
 def parse_lst(text: str, source: str = "<text>") -> TaskList:
@@ -58,20 +65,38 @@ def parse_lst(text: str, source: str = "<text>") -> TaskList:
 
     Raises LstError with every error and warning if there is an error.
     """
-    problems = Problems(source)
-    rows = list(_read_rows(text, problems))
+    return _parse(text, source, [], Problems(source))
+
+
+def _parse(text: str, source: str, documents: list[Document], problems: Problems) -> TaskList:
+    lines = _LINE_END.split(text.removeprefix(_BOM))
+    sections = read_front_matter(front_matter(lines, problems))
+    for document in documents:
+        sections += read_sections(document, Path(source).name)
+    options = merge(sections)
+    rows = list(_read_rows(lines, problems, options.templates))
     if not rows:
         hint = f"Write one row for each task:\n        {HEADER}"
         problems.error("no-rows", Place(), "the list has no rows", hint)
     check_graph(rows, problems)
     _check_names(rows, problems)
+    check_tasks(sections, (task.id for _, task in rows if task.id))
     warnings = problems.raise_errors()
-    return TaskList(tuple(task for _, task in rows), source, warnings)
+    return TaskList(tuple(task for _, task in rows), source, warnings, options)
 
 
-def _read_rows(text: str, problems: Problems) -> Iterator[tuple[Row, TaskRow]]:
+def _option_files(source: str, top: str | os.PathLike[str] | None) -> list[str]:
+    """Return the options files that hold for a list, the nearest one first."""
+    folder = Path(os.path.abspath(source)).parent
+    highest = Path(os.path.abspath(top)) if top is not None else folder
+    folders = [folder, *folder.parents] if folder.is_relative_to(highest) else [folder]
+    files = (place / OPTIONS_FILE for place in folders if place.is_relative_to(highest) or place == folder)
+    return [str(file) for file in files if file.is_file()]
+
+
+def _read_rows(lines: list[str], problems: Problems, templates: bool) -> Iterator[tuple[Row, TaskRow]]:
     shell = False
-    for number, line in enumerate(_LINE_END.split(text.removeprefix(_BOM)), 1):
+    for number, line in enumerate(lines, 1):
         stripped = line.strip()
         if stripped == _SHELL_HEADER:
             shell = True
@@ -79,10 +104,10 @@ def _read_rows(text: str, problems: Problems) -> Iterator[tuple[Row, TaskRow]]:
         elif stripped and not stripped.startswith("#"):
             row = Row(number, line)
             old_shell = shell and not any(row.fields[_SHELL_COLUMNS:])
-            yield row, _read_row(row, problems, old_shell)
+            yield row, _read_row(row, problems, old_shell, templates)
 
 
-def _read_row(row: Row, problems: Problems, old_shell: bool) -> TaskRow:
+def _read_row(row: Row, problems: Problems, old_shell: bool, templates: bool) -> TaskRow:
     """Return the row as data. Where an error was reported, a stand-in keeps the other checks going.
 
     old_shell: the columns from MODULE_NAME on are a command and a path, reported with the header.
@@ -100,7 +125,8 @@ def _read_row(row: Row, problems: Problems, old_shell: bool) -> TaskRow:
     worker = read_identifier(row, Column.WORKER_NAME, problems, "the name of a Worker class, such as Start")
     check_env(row, Column.ARGUMENTS, problems)
     check_env(row, Column.LOGFILE, problems)
-    check_templates(row, problems)
+    if templates:
+        check_templates(row, problems)
     text = row.fields[Column.ARGUMENTS]
     logfile = row.fields[Column.LOGFILE] or None
     arguments = split_arguments(text)
@@ -159,8 +185,10 @@ def _report_shell(number: int, line: str, problems: Problems) -> None:
     )
 
 
-def _unreadable(source: str, error: OSError | ValueError) -> LstError:
-    problems = Problems(source)
+def _report_unreadable(source: str, error: OSError | ValueError, problems: Problems) -> None:
+    if isinstance(error, UnicodeDecodeError):
+        _report_not_utf8(error.object, error.start, problems)
+        return
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     hint = "Check the path, and that this user may read the file."
     if isinstance(error, FileNotFoundError):
@@ -168,11 +196,9 @@ def _unreadable(source: str, error: OSError | ValueError) -> LstError:
         if near := get_close_matches(Path(source).name, neighbours):
             hint = f"Did you mean {' or '.join(near)}? {hint}"
     problems.error("unreadable-file", Place(), f"the file can't be read: {reason}", hint)
-    return problems.as_error()
 
 
-def _not_utf8(source: str, data: bytes, position: int) -> LstError:
-    problems = Problems(source)
+def _report_not_utf8(data: bytes, position: int, problems: Problems) -> None:
     before = _LINE_END.split(data[:position].decode().removeprefix(_BOM))
     after = _LINE_END.split(data[position:].decode(errors="replace"), maxsplit=1)[0]
     hint = "Save the file as UTF-8; iconv -f WINDOWS-1252 -t UTF-8 converts one from Windows."
@@ -184,4 +210,3 @@ def _not_utf8(source: str, data: bytes, position: int) -> LstError:
         f"the byte 0x{data[position]:02x} is not UTF-8",
         hint,
     )
-    return problems.as_error()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyrunner_airflow.tasklist.diagnostics import Diagnostic
@@ -37,8 +38,43 @@ class TaskRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifyEmail:
+    """Who gets a mail when a run ends, and after which end."""
+
+    to: list[str]
+    on_success: bool = True
+    on_fail: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a list's front matter and its ``pyrunner.toml`` files say, put together; only what they say.
+
+    dag, default_args: Airflow's own arguments of a DAG, and of all its tasks.
+    tasks: Airflow's own arguments of single tasks, by the ID of their row.
+    timezone: of cron and of dates without one; None for Airflow's own.
+    env: variables set after the profile.
+    cvar: what the context holds before a row writes to it.
+    templates: whether Airflow renders ARGUMENTS and LOGFILE.
+    app_root: where the app lives; None for where the list lies.
+    cwd: the working directory, from the app's root; None for that root.
+    """
+
+    dag: Mapping[str, Any] = field(default_factory=dict)
+    default_args: Mapping[str, Any] = field(default_factory=dict)
+    tasks: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    timezone: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    cvar: Mapping[str, Any] = field(default_factory=dict)
+    notify_email: NotifyEmail | None = None
+    templates: bool = True
+    app_root: str | None = None
+    cwd: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskList:
-    """A list without errors: its rows in the order of the file, and what is odd about it.
+    """A list without errors: its rows in the order of the file, its options, and what is odd about it.
 
     source: the path or name it was read from, as shown in messages.
     """
@@ -46,3 +82,4 @@ class TaskList:
     rows: tuple[TaskRow, ...]
     source: str
     warnings: tuple[Diagnostic, ...]
+    options: Options = Options()

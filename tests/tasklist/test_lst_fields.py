@@ -44,7 +44,7 @@ class TestLines:
             "  \t# text",
             "#PYTHON",
             "#ID|PARENT_IDS|MAX_ATTEMPTS",
-            "#AIRFLOW tags = 1",
+            "#AIRFLOW",
         ],
     )
     def test_blank_lines_and_comments_are_skipped(self, skipped):
