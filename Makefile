@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 .PHONY: demo airflow test lint format bench clean
 
 demo: $(READY)  ## Run the sample job in a real Airflow: it fails, is cleared, and succeeds
-	@$(BIN)/python scripts/demo.py
+	@$(BIN)/python -m scripts.demo
 
 airflow: $(READY)  ## Leave an Airflow running with the examples in place
-	@$(BIN)/python scripts/airflow_ui.py
+	@$(BIN)/python -m scripts.airflow_ui
 
 test: $(READY)
 	@scripts/install_debian_packages

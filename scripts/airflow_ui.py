@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from local_airflow import BIN, LocalAirflow, LocalAirflowError
+from scripts.local_airflow import BIN, LocalAirflow, LocalAirflowError
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".airflow" / "ui"

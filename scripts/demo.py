@@ -13,11 +13,13 @@ from shlex import join
 from typing import Any
 
 import pyarrow.parquet
-from local_airflow import FINISHED, LocalAirflow, LocalAirflowError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
-from sample_data_server import SampleDataServer
+
+from scripts.airflow_api import FINISHED, LocalAirflowError
+from scripts.local_airflow import LocalAirflow
+from scripts.sample_data_server import SampleDataServer
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".airflow" / "demo"
@@ -107,7 +109,7 @@ class Demo:
             return run if run in FINISHED else None
 
         with self.console.status("The run is going"):
-            return self.airflow.wait(finished, "the run to finish", 120)
+            return self.airflow.wait(finished, "the run to finish", 300)
 
     def show_rows(self, rows: Rows, again: set[int]) -> None:
         """Print a table of the rows as they ended."""

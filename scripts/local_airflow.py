@@ -1,4 +1,4 @@
-"""Start a real Airflow, talk to it over its REST API and its command line, and leave no process behind."""
+"""Start a real Airflow, run its commands, and leave no process behind."""
 
 import base64
 import configparser
@@ -15,23 +15,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
-from urllib.parse import quote
+from typing import Self
 
-import httpx
 import psutil
 
-T = TypeVar("T")
-Json = dict[str, Any]
+from scripts.airflow_api import AirflowApi, Json, LocalAirflowError
+
+__all__ = ["BIN", "Json", "LocalAirflow", "LocalAirflowError"]
+
 Settings = Mapping[str, Mapping[str, object]]
 
-FINISHED = frozenset({"success", "failed"})
 HOME_VARIABLE = "LOCAL_AIRFLOW_HOME"  # marks every process of one Airflow, whatever session it moves to
 BIN = Path(sys.executable).parent
-KEYS = {  # section -> key and how to make it; kept when a home is used again
+# Section -> key, and how to make it; kept when a home is used again.
+KEYS: Mapping[str, tuple[str, Callable[[], str]]] = {
     "core": ("fernet_key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()),
     "api": ("secret_key", lambda: secrets.token_hex(32)),
     "api_auth": ("jwt_secret", lambda: secrets.token_hex(32)),
@@ -59,11 +58,7 @@ SETTINGS: Settings = {
 }
 
 
-class LocalAirflowError(RuntimeError):
-    """Airflow did not start, answer, or get where it was expected; the text says what was seen instead."""
-
-
-class LocalAirflow:
+class LocalAirflow(AirflowApi):
     """An Airflow with a home, ports, and a database of its own: several can run side by side.
 
     `settings` are sections of airflow.cfg, `env` goes to every process, tasks included. Without `login`
@@ -87,8 +82,6 @@ class LocalAirflow:
         self._settings = settings or {}
         self._port = port
         self._spawned: list[subprocess.Popen[bytes]] = []  # the first one is `airflow standalone`
-        self._client: httpx.Client | None = None
-        self.url = ""
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
@@ -112,20 +105,20 @@ class LocalAirflow:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self, timeout: float = 120) -> None:
+    def start(self, timeout: float = 240) -> None:
         """Start and wait until the API server, the scheduler, and the DAG processor are healthy."""
         self._refuse_a_second()
         self.dags_folder.mkdir(parents=True, exist_ok=True)
-        self._write_config()
+        port = self._write_config()
         # WAL lets readers and the writer work at once; the mode stays with the file.
         with contextlib.closing(sqlite3.connect(self.home / "airflow.db")) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
         _interrupt_on_termination()
         try:
-            self._client = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
+            self.connect(f"http://127.0.0.1:{port}")
             self.spawn("standalone")
-            self.wait(self._is_healthy, "Airflow to be healthy", timeout)
-            self._client.headers["Authorization"] = f"Bearer {self._token()}"
+            self.wait(self.is_healthy, "Airflow to be healthy", timeout)
+            self.log_in(*(self.credentials() if self.login else ()))
         except BaseException:
             self.stop()
             raise
@@ -186,9 +179,7 @@ class LocalAirflow:
             for process in self._spawned:
                 process.wait()
             self._spawned.clear()
-            if self._client is not None:
-                self._client.close()
-                self._client = None
+            self.disconnect()
 
     def processes(self) -> list[psutil.Process]:
         """Return all living processes of this Airflow, by session and by the mark in their environment."""
@@ -204,28 +195,33 @@ class LocalAirflow:
         except (psutil.Error, OSError):
             return False
 
-    def _is_healthy(self) -> bool:
-        health = self.api("GET", "monitor", "health")
-        return all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor"))
+    def exit_code(self) -> int | None:
+        """Return what Airflow ended with, None while it runs."""
+        return self._spawned[0].poll()
 
-    def _write_config(self) -> None:
-        """Write airflow.cfg: a user's own `airflow` command finds this Airflow by AIRFLOW_HOME alone."""
+    def log_tail(self, lines: int = 40) -> str:
+        """Return the last lines that Airflow's components wrote."""
+        return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+
+    def credentials(self) -> tuple[str, str]:
+        """Return the user and the password that Airflow made for itself."""
+        passwords = json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())
+        return "admin", passwords["admin"]
+
+    def _write_config(self) -> int:
+        """Write airflow.cfg, by which a user's own `airflow` finds this Airflow; return the port in it."""
         path = self.home / "airflow.cfg"
         old = configparser.RawConfigParser()
         old.read(path)
         keys = {
             section: {key: old.get(section, key, fallback=make())} for section, (key, make) in KEYS.items()
         }
-        port, worker_log_port, trigger_log_port = _free_ports(self._port, 0, 0)
-        self.url = f"http://127.0.0.1:{port}"
+        port, log_port, trigger_log_port = _free_ports(self._port, 0, 0)
         own: Settings = {
             "core": {"dags_folder": self.dags_folder, "simple_auth_manager_all_admins": not self.login},
             "database": {"sql_alchemy_conn": f"sqlite:///{self.home / 'airflow.db'}?timeout=60"},
-            "api": {"host": "127.0.0.1", "port": port, "base_url": self.url},
-            "logging": {
-                "worker_log_server_port": worker_log_port,
-                "trigger_log_server_port": trigger_log_port,
-            },
+            "api": {"host": "127.0.0.1", "port": port, "base_url": f"http://127.0.0.1:{port}"},
+            "logging": {"worker_log_server_port": log_port, "trigger_log_server_port": trigger_log_port},
         }
         config = configparser.RawConfigParser()
         for settings in (keys, SETTINGS, own, self._settings):
@@ -234,172 +230,7 @@ class LocalAirflow:
         path.touch(mode=0o600)  # there are keys in it
         with path.open("w") as file:
             config.write(file)
-
-    # Waiting
-
-    def wait(
-        self,
-        until: Callable[[], T | None],
-        what: str,
-        timeout: float = 60,
-        seen: Callable[[], object] | None = None,
-    ) -> T:
-        """Return what `until` answers as soon as that is true; fail when it takes too long.
-
-        `seen` tells, for the error's text, what there is instead.
-        """
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline and self._spawned[0].poll() is None:
-            with contextlib.suppress(httpx.TransportError):  # the API server is starting, or a test killed it
-                if answer := until():
-                    return answer
-            time.sleep(0.2)
-        text = f"Waited for {what}, in vain (at most {timeout:.0f} s)."
-        if (code := self._spawned[0].poll()) is not None:
-            text += f" Airflow has ended with {code}."
-        elif seen is not None:
-            with contextlib.suppress(httpx.TransportError, LocalAirflowError):
-                text += f" Seen: {seen()}"
-        raise LocalAirflowError(f"{text}\n{self.log_tail()}")
-
-    def log_tail(self, lines: int = 40) -> str:
-        """Return the last lines that Airflow's components wrote."""
-        return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
-
-    def wait_for_dag(self, dag_id: str, until: Callable[[Json], object] = bool, timeout: float = 60) -> Json:
-        """Wait until the DAG is there, and `until` holds for its details."""
-
-        def found() -> Json | None:
-            dag = self.dag(dag_id)
-            return dag if dag and until(dag) else None
-
-        return self.wait(found, f"the DAG {dag_id}", timeout, self.import_errors)
-
-    def wait_for_dag_gone(self, dag_id: str, timeout: float = 60) -> None:
-        """Wait until Airflow no longer offers the DAG."""
-        self.wait(lambda: self.dag(dag_id) is None, f"the DAG {dag_id} to go", timeout)
-
-    def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 120) -> str:
-        """Wait until the run is finished, and return its state."""
-
-        def finished() -> str | None:
-            state = self.run(dag_id, run_id)["state"]
-            return state if state in FINISHED else None
-
-        what = f"the run {run_id} of {dag_id} to finish"
-        return self.wait(finished, what, timeout, lambda: self.states(dag_id, run_id))
-
-    # The REST API
-
-    def api(self, method: str, *path: str, **kwargs: Any) -> Any:
-        """Call /api/v2 and return the JSON answer; the parts of the path are quoted here."""
-        return self._call(method, "/api/v2/" + "/".join(quote(part, safe="~") for part in path), **kwargs)
-
-    def _call(self, method: str, path: str, **kwargs: Any) -> Any:
-        if self._client is None:
-            raise LocalAirflowError("Airflow has not been started")
-        response = self._client.request(method, path, **kwargs)
-        if response.is_error:
-            raise LocalAirflowError(f"{method} {response.url}: {response.status_code} {response.text}")
-        return response.json() if response.content else None
-
-    def _token(self) -> str:
-        if not self.login:
-            return str(self._call("GET", "/auth/token")["access_token"])
-        user, password = self.credentials()
-        login = {"username": user, "password": password}
-        return str(self._call("POST", "/auth/token", json=login)["access_token"])
-
-    def credentials(self) -> tuple[str, str]:
-        """Return the user and the password that Airflow made for itself."""
-        passwords = json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())
-        return "admin", passwords["admin"]
-
-    def dag(self, dag_id: str) -> Json | None:
-        """Return the DAG's details, or None where Airflow does not offer such a DAG (any more)."""
-        dags = self.api("GET", "dags", params={"dag_id_prefix_pattern": dag_id, "limit": 1000})["dags"]
-        if not any(dag["dag_id"] == dag_id for dag in dags):
-            return None
-        details: Json = self.api("GET", "dags", dag_id, "details")
-        return details
-
-    def tasks(self, dag_id: str) -> dict[str, Json]:
-        """Return the DAG's tasks by task ID."""
-        return {task["task_id"]: task for task in self.api("GET", "dags", dag_id, "tasks")["tasks"]}
-
-    def import_errors(self) -> list[Json]:
-        """Return what the UI shows as import errors: file name, stack trace, bundle."""
-        errors: list[Json] = self.api("GET", "importErrors")["import_errors"]
-        return errors
-
-    def unpause(self, dag_id: str) -> None:
-        """Let the DAG run."""
-        self.api("PATCH", "dags", dag_id, json={"is_paused": False})
-
-    def trigger(self, dag_id: str, conf: Json | None = None, logical_date: datetime | None = None) -> str:
-        """Start a run, without a logical date unless there is one, and return its ID."""
-        body = {"conf": conf or {}, "logical_date": logical_date and logical_date.isoformat()}
-        return str(self.api("POST", "dags", dag_id, "dagRuns", json=body)["dag_run_id"])
-
-    def run(self, dag_id: str, run_id: str) -> Json:
-        """Return the run."""
-        run: Json = self.api("GET", "dags", dag_id, "dagRuns", run_id)
-        return run
-
-    def set_run_state(self, dag_id: str, run_id: str, state: str) -> None:
-        """Mark the run failed (which stops its tasks) or success."""
-        self.api("PATCH", "dags", dag_id, "dagRuns", run_id, json={"state": state})
-
-    def task_instances(self, dag_id: str, run_id: str) -> dict[str, Json]:
-        """Return the latest try of each of the run's tasks, by task ID in the DAG's order."""
-        path = _run_path(dag_id, run_id)
-        instances = self.api("GET", *path, params={"limit": 1000})["task_instances"]
-        return {instance["task_id"]: instance for instance in instances}
-
-    def task_instance(self, dag_id: str, run_id: str, task_id: str) -> Json:
-        """Return the latest try of a task; `rendered_fields` are its Rendered Templates."""
-        instance: Json = self.api("GET", *_run_path(dag_id, run_id), task_id)
-        return instance
-
-    def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
-        """Return the state of each of the run's tasks, by task ID."""
-        return {task: ti["state"] for task, ti in self.task_instances(dag_id, run_id).items()}
-
-    def tries(self, dag_id: str, run_id: str, task_id: str) -> list[Json]:
-        """Return all tries of a task, the first one first."""
-        tries = self.api("GET", *_run_path(dag_id, run_id), task_id, "tries")["task_instances"]
-        return sorted(tries, key=lambda ti: int(ti["try_number"]))
-
-    def xcoms(self, dag_id: str, run_id: str, task_id: str) -> Json:
-        """Return the task's XComs, key and value."""
-        path = (*_run_path(dag_id, run_id), task_id, "xcomEntries")
-        keys = [entry["key"] for entry in self.api("GET", *path, params={"limit": 1000})["xcom_entries"]]
-        return {key: self.api("GET", *path, key)["value"] for key in keys}
-
-    def logs(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
-        """Return the messages in the log of one try, a line each."""
-        path = (*_run_path(dag_id, run_id), task_id, "logs", str(try_number))
-        content = self.api(
-            "GET", *path, params={"full_content": True}, headers={"Accept": "application/json"}
-        )
-        return "\n".join(line["event"] if isinstance(line, dict) else line for line in content["content"])
-
-    def clear(
-        self, dag_id: str, run_id: str, task_ids: Sequence[str] | None = None, **options: bool
-    ) -> list[str]:
-        """Clear as the UI does, and return what was cleared: the run's failed tasks unless told otherwise.
-
-        `options` are the API's: only_failed (true), include_downstream (false), and their like.
-        """
-        body: Json = {"dry_run": False, "dag_run_id": run_id, **options}
-        if task_ids is not None:
-            body["task_ids"] = list(task_ids)
-        cleared = self.api("POST", "dags", dag_id, "clearTaskInstances", json=body)["task_instances"]
-        return [instance["task_id"] for instance in cleared]
-
-    def set_task_state(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
-        """Mark a task success, failed, or skipped by hand."""
-        self.api("PATCH", *_run_path(dag_id, run_id), task_id, json={"new_state": state})
+        return port
 
     def cli(self, *args: str, timeout: float = 120) -> str:
         """Run an `airflow` command against this Airflow and return what it printed."""
@@ -419,10 +250,6 @@ class LocalAirflow:
         return done.stdout
 
 
-def _run_path(dag_id: str, run_id: str) -> tuple[str, ...]:
-    return "dags", dag_id, "dagRuns", run_id, "taskInstances"
-
-
 def _free_ports(*wanted: int) -> list[int]:
     """Return ports nobody listens on: the wanted ones where they are free, else any."""
     with contextlib.ExitStack() as stack:
@@ -431,6 +258,8 @@ def _free_ports(*wanted: int) -> list[int]:
 
 def _bound(port: int) -> socket.socket:
     listener = socket.socket()
+    if port:  # a listener that is gone may have left connections that hold the port for a minute
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("", port))
     except OSError:

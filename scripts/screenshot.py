@@ -14,8 +14,9 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from local_airflow import LocalAirflow
 from websockets.sync.client import ClientConnection, connect
+
+from scripts.local_airflow import LocalAirflow
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGE = ROOT / "docs" / "images" / "my_sample_app_graph.png"
