@@ -11,12 +11,13 @@ the task's ``task_state_store``, which survives retries and clears.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, Protocol
 
 from pyrunner_airflow.dag.codec import ContextValueError, decode, encode
@@ -99,12 +100,16 @@ class XComContext(MutableMapping[str, Any]):
 
     Nothing is asked of Airflow before it is needed; what was read is kept for the attempt.
 
+    :param start: what the context holds before any row writes to it.
     :param on_write: told of each write, so that :meth:`journal` can be called in good time.
     """
 
-    def __init__(self, ti: TaskInstance, store: StateStore, on_write: Callable[[], None]) -> None:
+    def __init__(
+        self, ti: TaskInstance, store: StateStore, start: Mapping[str, Any], on_write: Callable[[], None]
+    ) -> None:
         self._ti = ti
         self._store = store
+        self._start = start
         self._on_write = on_write
         self._own: dict[str, Write] = {}
         self._above: dict[str, Entry] | None = None
@@ -119,6 +124,8 @@ class XComContext(MutableMapping[str, Any]):
                 raise KeyError(key)
             return decode(write.encoded)
         entry = self._ancestors().get(key)
+        if entry is None and key in self._start:
+            return copy.deepcopy(self._start[key])
         if entry is None or entry.kind == "deleted":
             raise KeyError(key)
         if key not in self._read:
@@ -145,10 +152,12 @@ class XComContext(MutableMapping[str, Any]):
         if write:
             return not write.deleted
         entry = self._ancestors().get(key)  # type: ignore[call-overload]
-        return entry is not None and entry.kind != "deleted"
+        return key in self._start if entry is None else entry.kind != "deleted"
 
     def __iter__(self) -> Iterator[str]:
-        return iter([key for key, entry in self._index().items() if entry.kind != "deleted"])
+        index = self._index()
+        written = [key for key, entry in index.items() if entry.kind != "deleted"]
+        return iter([*written, *(key for key in self._start if key not in index)])
 
     def __len__(self) -> int:
         return len(list(iter(self)))

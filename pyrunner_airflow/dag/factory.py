@@ -5,16 +5,20 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import warnings
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pendulum
 from airflow.sdk import DAG
+from airflow.sdk.definitions.param import ParamsDict
 
 from pyrunner_airflow.dag.operator import WorkerOperator
+from pyrunner_airflow.dag.parameters import run_parameters
 from pyrunner_airflow.tasklist import TaskList, read_lst
 
-_START_DATE = pendulum.datetime(2020, 1, 1, tz="UTC")
+_START_DATE = date(2020, 1, 1)
 _MAX_DAG_ID = 250
 
 
@@ -28,36 +32,84 @@ class PyRunnerDag(DAG):
     An Airflow DAG made from a task list.
 
     :param path: the ``.lst`` file; a relative path starts at the file that makes the DAG.
-    :param dag_kwargs: Airflow's own arguments of a DAG. Unless they say otherwise the ID is the file's name,
-        there is no schedule, no catch-up, and one run at a time, since PyRunner refuses a second instance of
-        a job that is running.
-    :raises LstError: if the task list has errors; its text tells all of them.
+    :param options_folder: the topmost folder whose ``pyrunner.toml`` counts; by default that of the file
+        that makes the DAG.
+    :param dag_kwargs: Airflow's own arguments of a DAG, which go before the list's options. Unless one of
+        the two says otherwise the ID is the file's name, there is no schedule, no catch-up, and one run at a
+        time, since PyRunner refuses a second instance of a job that is running.
+    :raises LstError: if the task list or its options have errors; its text tells all of them.
     """
 
-    def __init__(self, path: str | os.PathLike[str], **dag_kwargs: Any) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        options_folder: str | os.PathLike[str] | None = None,
+        **dag_kwargs: Any,
+    ) -> None:
         frame = inspect.currentframe()
         caller = frame.f_back.f_code.co_filename if frame and frame.f_back else ""
-        list_path = os.path.abspath(os.path.join(os.path.dirname(caller), path))
-        task_list = read_lst(list_path)
-        name = Path(list_path).stem
-        defaults: dict[str, Any] = {
-            "dag_id": dag_id(list_path),
-            "schedule": None,
-            "start_date": _START_DATE,
-            "catchup": False,
-            "max_active_runs": 1,
-            "doc_md": _documentation(task_list),
+        home = os.path.dirname(caller)
+        list_path = os.path.abspath(os.path.join(home, path))
+        task_list = read_lst(list_path, options_folder or home)
+        arguments = {**_defaults(task_list, list_path), **dag_kwargs}
+        own_params = arguments.pop("params", None) or {}
+        arguments["default_args"] = {
+            **task_list.options.default_args,
+            **(arguments.get("default_args") or {}),
         }
-        if defaults["dag_id"] != name:
-            defaults["dag_display_name"] = name
-        super().__init__(**{**defaults, **dag_kwargs})
+        super().__init__(**arguments)
         self.fileloc = caller  # DAG takes it from its caller, which is this file
         self._add_rows(task_list, list_path)
+        # Only now: each task would get a copy of all of them.
+        self.params = ParamsDict({**own_params, **run_parameters(task_list.rows)})
+        for warning in task_list.warnings:
+            warnings.warn(str(warning), LstWarning, stacklevel=2)
 
     def _add_rows(self, task_list: TaskList, list_path: str) -> None:
-        tasks = {row.id: WorkerOperator(row=row, list_path=list_path, dag=self) for row in task_list.rows}
+        options = task_list.options
+        tasks = {
+            row.id: WorkerOperator(
+                row=row, list_path=list_path, options=options, dag=self, **options.tasks.get(row.id, {})
+            )
+            for row in task_list.rows
+        }
         for row in task_list.rows:
             tasks[row.id].set_upstream([tasks[parent] for parent in row.parent_ids])
+
+
+class LstWarning(UserWarning):
+    """Something odd about a task list that does not keep it from running."""
+
+
+def _defaults(task_list: TaskList, list_path: str) -> dict[str, Any]:
+    """Return the DAG's arguments as the list has them."""
+    options = task_list.options
+    name = Path(list_path).stem
+    arguments = {
+        "dag_id": dag_id(list_path),
+        "schedule": None,
+        "start_date": _START_DATE,
+        "catchup": False,
+        "max_active_runs": 1,
+        "doc_md": _documentation(task_list),
+        **options.dag,
+    }
+    if arguments["dag_id"] != name:
+        arguments["dag_display_name"] = name
+    for moment in ("start_date", "end_date"):
+        if moment in arguments:
+            arguments[moment] = _in_timezone(arguments[moment], options.timezone)
+    return arguments
+
+
+def _in_timezone(moment: date, timezone: str | None) -> datetime:
+    """Return a moment in the list's time zone; without one, what has none is in Airflow's own."""
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)
+    if timezone is None:
+        return moment
+    return pendulum.instance(moment, tz=timezone).in_timezone(timezone)
 
 
 def _documentation(task_list: TaskList) -> str:

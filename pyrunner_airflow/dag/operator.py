@@ -9,14 +9,15 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from airflow.providers.standard.operators.python import PythonOperator
-from airflow.sdk import conf
+from airflow.sdk import conf, literal
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
 from pyrunner_airflow.dag.context import XComContext
+from pyrunner_airflow.dag.parameters import check_names, is_selected
 from pyrunner_airflow.dag.supervisor import Interrupts, empty_stdin
-from pyrunner_airflow.tasklist import TaskRow
-from pyrunner_airflow.worker.app import AppError, Run, app_environment, find_app
+from pyrunner_airflow.tasklist import Options, TaskRow
+from pyrunner_airflow.worker.app import AppError, Run, app_environment, find_app, resolve_env
 from pyrunner_airflow.worker.running import Job, Outcome, run_worker
 
 _LEVELS = {
@@ -50,17 +51,19 @@ class WorkerOperator(PythonOperator):
 
     :param row: the row; its ARGUMENTS are ``op_args``.
     :param list_path: the task list's absolute path, from which the worker's app is found.
+    :param options: the task list's options.
     """
 
     template_fields = ("module_name", "worker_name", "op_args", "arguments_text", "logfile")
     template_fields_renderers: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, *, row: TaskRow, list_path: str, **kwargs: Any) -> None:
+    def __init__(self, *, row: TaskRow, list_path: str, options: Options, **kwargs: Any) -> None:
+        text = _as_is if options.templates else literal
         super().__init__(
             task_id=task_id(row),
             task_display_name=row.name,
             python_callable=run_row,
-            op_args=list(row.arguments),
+            op_args=[text(argument) for argument in row.arguments],
             show_return_value_in_logs=False,
             retries=row.max_attempts - 1,
             retry_delay=timedelta(seconds=row.retry_wait_time),
@@ -69,11 +72,14 @@ class WorkerOperator(PythonOperator):
         )
         self.row = row
         self.list_path = list_path
+        self.options = options
         self.module_name = row.module
         self.worker_name = row.worker
-        self.logfile = row.logfile
+        self.logfile = row.logfile and text(row.logfile)
         # Only what the arguments do not tell: a DAG of many rows is smaller without it.
-        self.arguments_text = None if row.arguments_text == ",".join(row.arguments) else row.arguments_text
+        self.arguments_text = (
+            None if row.arguments_text == ",".join(row.arguments) else text(row.arguments_text)
+        )
 
 
 def run_row(*argv: str, **context: Any) -> None:
@@ -84,8 +90,14 @@ def run_row(*argv: str, **context: Any) -> None:
     :param context: Airflow's task context.
     :raises WorkerFailed: if the worker returned a code other than 0.
     :raises WorkerNotStarted: if there was no worker to run.
+    :raises RunParameterError: if the run was started with a mistyped parameter.
+    :raises AirflowSkipException: if the run's parameters leave the row out.
     :raises Exception: whatever the worker raised.
     """
+    task, params = context["task"], context["params"]
+    check_names(context["dag_run"].conf or {}, params)
+    if not is_selected(task, params):
+        raise AirflowSkipException("left out by this run's parameters")
     with Interrupts() as interrupts, empty_stdin():
         host = _AirflowHost(context, interrupts)
         try:
@@ -109,7 +121,8 @@ class _AirflowHost:
 
     def __init__(self, context: dict[str, Any], interrupts: Interrupts) -> None:
         self.airflow = context
-        self.context = XComContext(context["ti"], context["task_state_store"], self._journal_soon)
+        start = {**context["task"].options.cvar, **(context["params"].get("cvar") or {})}
+        self.context = XComContext(context["ti"], context["task_state_store"], start, self._journal_soon)
         self.interruptible = interrupts.allowed
         self._interrupts = interrupts
         self._log = context["task"].log
@@ -141,12 +154,19 @@ class _AirflowHost:
             self.log("WARN", f"what this attempt wrote to the context could not be kept so far: {error!r}")
 
 
+def _as_is(text: str) -> str:
+    return text
+
+
 def _job(argv: tuple[str, ...], context: dict[str, Any], host: _AirflowHost) -> Job:
     task, ti, dag_run = context["task"], context["ti"], context["dag_run"]
-    app = find_app(task.list_path)
+    options = task.options
+    app = find_app(task.list_path, options.app_root, options.cwd)
     run = Run(dag_run.run_id, (dag_run.logical_date or dag_run.run_after).isoformat(), dag_run.run_after)
     writable_folder = os.path.join(conf.get("logging", "base_log_folder"), "pyrunner")
     environment = app_environment(app, run, writable_folder, lambda text: host.log("WARN", text))
+    for name, value in options.env.items():
+        environment[name] = resolve_env(value, {**os.environ, **environment})
     _mask_secrets({**os.environ, **environment})
     row = task.row
     return Job(

@@ -29,7 +29,7 @@ def load_lst_dags(module: dict[str, Any], folder: str | Path | None = None) -> N
     """
     top = _folder(module, folder)
     paths = _lists_to_read(top, get_parsing_context().dag_id)
-    for dag, _ in _build(paths, module["__file__"]):
+    for dag, _ in _build(paths, top, module["__file__"]):
         if dag is not None:
             module[f"pyrunner_airflow:{dag.dag_id}"] = dag
 
@@ -41,10 +41,12 @@ def show_lst_errors(module: dict[str, Any], folder: str | Path | None = None) ->
     :param module: the ``globals()`` of a file in the dags folder: not the one that loads the good lists.
     :param folder: where the lists lie; by default the folder of that file.
     """
-    problems = _build(_all_lists(_folder(module, folder)), module["__file__"])
-    diagnostics = tuple(diagnostic for _, found in problems for diagnostic in found)
+    top = _folder(module, folder)
+    built = _build(_all_lists(top), top, module["__file__"])
+    # Once each: a bad pyrunner.toml is a problem of every list that it holds for.
+    diagnostics = dict.fromkeys(diagnostic for _, found in built for diagnostic in found)
     if diagnostics:
-        module["pyrunner_airflow:errors"] = _BadLists(diagnostics)
+        module["pyrunner_airflow:errors"] = _BadLists(tuple(diagnostics))
 
 
 class _BadLists(DAG):
@@ -79,7 +81,9 @@ def _all_lists(top: Path) -> list[Path]:
     )
 
 
-def _build(paths: list[Path], fileloc: str) -> Iterator[tuple[PyRunnerDag | None, tuple[Diagnostic, ...]]]:
+def _build(
+    paths: list[Path], top: Path, fileloc: str
+) -> Iterator[tuple[PyRunnerDag | None, tuple[Diagnostic, ...]]]:
     """Build the DAG of each list, or tell why there is none."""
     first: dict[str, Path] = {}
     for path in paths:
@@ -88,7 +92,9 @@ def _build(paths: list[Path], fileloc: str) -> Iterator[tuple[PyRunnerDag | None
             yield None, (_problem("duplicate-dag-id", path, f"{same} has the same DAG ID {dag_id(path)!r}"),)
             continue
         try:
-            dag = PyRunnerDag(path)
+            dag = PyRunnerDag(path, options_folder=top)
+            # As Airflow will, for which one bad DAG spoils the whole file.
+            dag.validate()  # type: ignore[no-untyped-call]
         except LstError as error:
             yield None, error.diagnostics
         except Exception as error:  # no list may ever keep the others from being loaded

@@ -10,7 +10,13 @@ import zoneinfo
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
+from croniter import CroniterError, croniter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+
+# Airflow's, of airflow.sdk.
+_PRESETS = frozenset(
+    ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
+)
 
 
 class _Options(BaseModel):
@@ -33,6 +39,16 @@ def _duration(value: Any) -> timedelta:
     if duration <= timedelta():
         raise ValueError("a duration is a number of seconds above 0, or a text such as PT1H30M or 01:30:00")
     return duration
+
+
+def _schedule(text: str) -> str:
+    if text not in _PRESETS:
+        try:
+            croniter(text)
+        except (CroniterError, ValueError) as error:
+            presets = ", ".join(sorted(_PRESETS))
+            raise ValueError(f"a schedule is a cron expression or one of {presets}: {error}") from None
+    return text
 
 
 def _task_id(text: str) -> str:
@@ -95,7 +111,7 @@ class DagOptions(_Options):
     """A whole document: arguments of Airflow's DAG, and the tables below them."""
 
     description: str = ""
-    schedule: Text = ""
+    schedule: Annotated[str, AfterValidator(_schedule)] = ""
     start_date: Moment = date.min
     end_date: Moment = date.min
     catchup: bool = False

@@ -42,6 +42,8 @@ class App(NamedTuple):
     """The list's folder, or its parent if that folder is called ``config``."""
     profile: str | None
     """``app_profile`` beside the list or in ``<root>/config``."""
+    working_directory: str
+    """The root, unless the job wants another."""
 
     @property
     def name(self) -> str:
@@ -59,13 +61,20 @@ class Run(NamedTuple):
     """When the run was due, with its time zone: what ``date`` says in the profile."""
 
 
-def find_app(list_path: str) -> App:
-    """Return the app of the task list at a path, which need not exist."""
+def find_app(list_path: str, root: str | None = None, working_directory: str | None = None) -> App:
+    """
+    Return the app of the task list at a path, which need not exist.
+
+    :param root: where the app lies if the list's own place does not tell; relative to that place's root.
+    :param working_directory: relative to the root.
+    """
     path = os.path.abspath(list_path)
     folder = os.path.dirname(path)
-    root = os.path.dirname(folder) if os.path.basename(folder) == "config" else folder
-    profiles = (os.path.join(place, "app_profile") for place in (folder, os.path.join(root, "config")))
-    return App(path, root, next(filter(os.path.isfile, profiles), None))
+    around = os.path.dirname(folder) if os.path.basename(folder) == "config" else folder
+    home = os.path.normpath(os.path.join(around, root or ""))
+    profiles = (os.path.join(place, "app_profile") for place in (folder, os.path.join(home, "config"), home))
+    profile = next(filter(os.path.isfile, profiles), None)
+    return App(path, home, profile, os.path.normpath(os.path.join(home, working_directory or "")))
 
 
 def app_environment(app: App, run: Run, writable_folder: str, warn: Callable[[str], None]) -> dict[str, str]:

@@ -51,7 +51,7 @@ class Job(NamedTuple):
 
     app: App
     environment: dict[str, str]
-    """The ``APP_*`` variables."""
+    """The ``APP_*`` variables, and what else the job wants to be set."""
     line: int
     id: int
     name: str
@@ -111,7 +111,7 @@ def run_worker(job: Job, host: Host) -> Outcome:
     with ExitStack() as stack:
         stack.enter_context(_environment(job))
         try:
-            stack.enter_context(_working_directory(job.app.root))
+            stack.enter_context(_working_directory(job.app.working_directory))
             job = _resolve(job)
             logfile = LogFile(job.logfile) if job.logfile else None
         except (AppError, OSError) as error:

@@ -46,9 +46,9 @@ def lists_read(monkeypatch):
     names = []
     build = loader.PyRunnerDag
 
-    def watched(path):
+    def watched(path, **kwargs):
         names.append(path.name)
-        return build(path)
+        return build(path, **kwargs)
 
     monkeypatch.setattr(loader, "PyRunnerDag", watched)
     return names

@@ -1,0 +1,78 @@
+"""PyRunner's options for one run, as parameters of an Airflow run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from airflow.sdk import Param
+
+from pyrunner_airflow.tasklist import TaskRow
+
+NAMES = ("exec_only", "norun", "from", "to", "cvar")
+
+
+class RunParameterError(ValueError):
+    """A run was started with a parameter that its task list does not know."""
+
+
+def run_parameters(rows: Iterable[TaskRow]) -> dict[str, Param]:
+    """Return the parameters that every run of a task list takes; the trigger form offers the rows by name."""
+    names = {str(row.id): f"{row.id} {row.name}" for row in rows}
+    ids = [int(id_) for id_ in names]
+
+    def several(option: str, description: str) -> Param:
+        items = {"type": "integer", "enum": ids}
+        schema: dict[str, Any] = {"items": items, "examples": ids, "values_display": names}
+        return Param(None, description, type=["null", "array"], title=option, **schema)
+
+    def one(option: str, description: str) -> Param:
+        schema: dict[str, Any] = {"enum": [None, *ids], "values_display": names}
+        return Param(None, description, title=option, **schema)
+
+    return {
+        "exec_only": several(
+            "exec_only (-x)", "Run only these rows; the others are skipped and count as done."
+        ),
+        "norun": several("norun (-N)", "Skip these rows; they count as done."),
+        "from": one("from (-D)", "Run only this row and all that stand below it."),
+        "to": one("to (-A)", "Run only this row and all that stand above it."),
+        "cvar": Param({}, "What the context holds before a row writes to it.", type="object", title="cvar"),
+    }
+
+
+def is_selected(task: Any, params: Mapping[str, Any]) -> bool:
+    """
+    Say whether a row takes part in a run; several parameters narrow each other down.
+
+    :param task: the row's operator, with its DAG around it.
+    """
+    only, without, below, above = (params.get(name) for name in ("exec_only", "norun", "from", "to"))
+    row_id = task.row.id
+    return (
+        (only is None or row_id in only)
+        and row_id not in (without or ())
+        and (below is None or below in {row_id, *_relatives(task, upstream=True)})
+        and (above is None or above in {row_id, *_relatives(task, upstream=False)})
+    )
+
+
+def _relatives(task: Any, upstream: bool) -> set[int]:
+    """Return the IDs of the rows above or below a row; a DAG may have tasks of other kinds too."""
+    return {other.row.id for other in task.get_flat_relatives(upstream=upstream) if hasattr(other, "row")}
+
+
+def check_names(conf: Mapping[str, Any], known: Iterable[str]) -> None:
+    """
+    Refuse a parameter that is nearly one of ours: Airflow takes any, and would run all rows.
+
+    :raises RunParameterError: names the parameter and what it may have meant.
+    """
+    for name in conf:
+        near = get_close_matches(name, NAMES, n=1)
+        if name not in known and near:
+            raise RunParameterError(
+                f"the run was started with {name!r}, which is no parameter of this DAG. Did you mean "
+                f"{near[0]!r}? Start another run with the right name: a run's parameters are fixed."
+            )
