@@ -95,7 +95,7 @@ def run_row(*argv: str, **context: Any) -> None:
     :raises Exception: whatever the worker raised.
     """
     task, params = context["task"], context["params"]
-    check_names(context["dag_run"].conf or {}, params)
+    check_names(context["dag_run"].conf or {}, context["dag"].params)
     if not is_selected(task, params):
         raise AirflowSkipException("left out by this run's parameters")
     with Interrupts() as interrupts, empty_stdin():

@@ -103,10 +103,10 @@ def _take_modules(top: str) -> dict[str, ModuleType]:
 
 def _comes_from_app(module: ModuleType, outer_path: list[str], app_folders: tuple[str, ...]) -> bool:
     """Say whether a module was found by an entry of sys.path that only the app's worker had."""
-    file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", [])), None)
-    if file is None:
+    file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", None) or []), None)
+    if not isinstance(file, str):
         return False
-    homes = [entry for entry in sys.path if _lies_in(file, entry)]
+    homes = [entry for entry in sys.path if isinstance(entry, str) and _lies_in(file, entry)]
     home = max(homes, key=len, default=None)
     return home is not None and (home in app_folders or home not in outer_path)
 

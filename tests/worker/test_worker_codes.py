@@ -2,7 +2,7 @@
 
 import pytest
 from pyrunner_oracle import attempts_under_pyrunner
-from worker_jobs import source
+from worker_jobs import run_row, source, write
 
 from pyrunner_airflow.worker.running import Outcome, WorkerFailed
 
@@ -117,6 +117,24 @@ def test_code_under_pyrunner(tmp_path, body, code):
 def test_failure_that_pyrunner_loses(tmp_path, body, code):
     (tmp_path / "workers.py").write_text(source(body, base="pyrunner"))
     assert attempts_under_pyrunner(tmp_path) == [0]
+
+
+NOT_STARTED = {
+    "no class": "",
+    "no worker": "class W: pass",
+    "no class at all": "W = 5",
+    "no run": source("pass", base="pyrunner"),
+    "no module to import": "import no_such_module",
+    "a failing module": "1 / 0",
+    "a failing constructor": source(hook("__init__", "pass") + SUCCEED, base="pyrunner"),
+}
+
+
+@pytest.mark.parametrize("text", NOT_STARTED.values(), ids=NOT_STARTED)
+def test_not_started_as_under_pyrunner(root, text):
+    write(root / "workers" / "workers.py", text)
+    assert run_row(root, max_attempts=2).outcome.started is False
+    assert attempts_under_pyrunner(root / "workers", count=2) == [905, 905]
 
 
 @pytest.mark.parametrize("base", BASES.values(), ids=BASES)

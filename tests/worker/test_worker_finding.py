@@ -230,6 +230,26 @@ class TestNothingIsLeft:
         before, *after = (state[part] for state in state_around)
         assert after == [before, before]
 
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "sys.path.append(pathlib.Path(os.getcwd(), 'lib'))",
+            "sys.path.append(None)",
+            "sys.path.append(b'/lib')",
+            "sys.path.insert(0, '')",
+            "sys.path.clear()",
+            "sys.modules['odd'] = None",
+            "sys.modules['odd'] = types.SimpleNamespace(__file__=5)",
+            "sys.modules['odd'] = types.SimpleNamespace(__path__=None)",
+            "del sys.modules['workers']",
+        ],
+    )
+    def test_odd_entries_do_no_harm(self, run, line):
+        before = list(sys.path), set(sys.modules)
+        ran = run(f"def run(self): {line}", "import os, pathlib, sys, types")
+        sys.modules.pop("odd", None)
+        assert (ran.error, list(sys.path), set(sys.modules)) == (None, *before)
+
     def test_modules_from_elsewhere_stay_imported(self, run, monkeypatch):
         monkeypatch.delitem(sys.modules, "this", raising=False)
         run("def run(self): pass", "import this")

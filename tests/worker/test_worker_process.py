@@ -76,11 +76,12 @@ class TestChildren:
         )
         assert (ran.error, ran.context) == (None, {"squares": [1, 2]})
 
-    def test_a_function_of_the_module_can_be_mapped_over_forked_processes(self, run):
+    @pytest.mark.parametrize("method", ["fork", "spawn"])
+    def test_a_function_of_the_module_can_be_mapped_over_processes(self, run, method):
         ran = run(
-            """
+            f"""
             def run(self):
-                with multiprocessing.get_context("fork").Pool(2) as pool:
+                with multiprocessing.get_context({method!r}).Pool(2) as pool:
                     self.context["squares"] = pool.map(square, [1, 2])
             """,
             "import multiprocessing\ndef square(number): return number * number",
@@ -150,3 +151,16 @@ class TestThreads:
         )
         assert len(ran.context) == len(ran.lines) == 100
         assert ran.log.count("printed") == ran.log.count("INFO - ") == 100
+
+
+class TestLogging:
+    """What a job logs with Python's own logging, in a process that has not set it up."""
+
+    def test_a_warning_reaches_the_log_file(self, start, root):
+        output_of(start("def run(self): logging.warning('careful')", "import logging"))
+        assert "\ncareful\n" in (root / "x.log").read_text()
+
+    def test_basic_config_in_the_module_reaches_the_log_file(self, start, root):
+        preamble = "import logging\nlogging.basicConfig(level='INFO', format='%(message)s')"
+        output_of(start("def run(self): logging.info('fine')", preamble))
+        assert "\nfine\n" in (root / "x.log").read_text()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pyrunner import cli
+from pyrunner.core.config import Config
 from worker_jobs import RUN, run_row, source, wait_until, write
 
 from pyrunner_airflow.worker.app import AppError, app_environment, find_app
@@ -212,6 +213,39 @@ class TestValues:
         preamble = "import os\nNAMES = 'APP_X', 'APP_RUN_ID', 'APP_NAME'"
         write(root / "workers" / "workers.py", source(body, preamble))
         assert run_row(root).context["said"] == ["4", "manual__1", "job"]
+
+
+class TestAsPyRunner:
+    PROFILE = """#!/bin/bash
+    export APP_NAME="my app"
+    export APP_ROOT_DIR="$(cd $(dirname ${BASH_SOURCE})/..; pwd)"
+    export APP_LOG_DIR="${APP_ROOT_DIR}/logs"
+    export APP_URL='http://host/?a=b&c=d' APP_EMPTY= OTHER=1 APP_PWD=$HOME
+    APP_LOCAL=1
+    for stage in one two; do export "APP_${stage}=$stage"; done
+    if [ -n "$STAGE" ]; then export APP_STAGE="$STAGE"; else export APP_STAGE=none; fi
+    function helper() { echo helped; }
+    export APP_HELPED="$(helper)"
+    unset APP_GONE
+    """
+
+    def test_it_finds_the_same(self, root, variables, monkeypatch):
+        """Leave aside the run's own names, and defaults for names that the profile does not set."""
+        for name in [name for name in os.environ if name.startswith("APP_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("STAGE", "test")
+        monkeypatch.setenv("APP_GONE", "x")
+        found = variables(self.PROFILE)
+        monkeypatch.setattr(os, "environ", dict(os.environ))
+        os.environ.pop("APP_GONE")
+        Config().source_config_file(str(root / "config" / "app_profile"))
+        pyrunners = {name: value for name, value in os.environ.items() if name.startswith("APP_")}
+        assert len(pyrunners) == 10
+        assert {name: found[name] for name in pyrunners} == pyrunners
+        assert set(found) - set(pyrunners) == {
+            *("APP_CONFIG_DIR", "APP_TEMP_DIR", "APP_ROOT_LOG_DIR"),
+            *("APP_RUN_ID", "APP_LOGICAL_DATE"),
+        }
 
 
 class TestOddProfiles:
