@@ -16,7 +16,7 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from pyrunner_airflow.dag.operator import WorkerOperator
 from pyrunner_airflow.dag.parameters import run_parameters
-from pyrunner_airflow.tasklist import TaskList, read_lst
+from pyrunner_airflow.tasklist import NotifyEmail, TaskList, read_lst
 
 _START_DATE = date(2020, 1, 1)
 _MAX_DAG_ID = 250
@@ -93,6 +93,7 @@ def _defaults(task_list: TaskList, list_path: str) -> dict[str, Any]:
         "catchup": False,
         "max_active_runs": 1,
         "doc_md": _documentation(task_list),
+        **_callbacks(options.notify_email),
         **options.dag,
     }
     if arguments["dag_id"] != name:
@@ -101,6 +102,19 @@ def _defaults(task_list: TaskList, list_path: str) -> dict[str, Any]:
         if moment in arguments:
             arguments[moment] = _in_timezone(arguments[moment], options.timezone)
     return arguments
+
+
+def _callbacks(notify: NotifyEmail | None) -> dict[str, Any]:
+    if notify is None:
+        return {}
+    from pyrunner_airflow.dag.notifications import RunEmail  # only lists with notify_email pay for it
+
+    callbacks = {}
+    if notify.on_success:
+        callbacks["on_success_callback"] = RunEmail(notify.to, "succeeded")
+    if notify.on_fail:
+        callbacks["on_failure_callback"] = RunEmail(notify.to, "failed")
+    return callbacks
 
 
 def _in_timezone(moment: date, timezone: str | None) -> datetime:

@@ -1,0 +1,53 @@
+"""The mail that ``notify_email`` asks for when a run ends."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+from airflow.sdk import conf
+
+
+class RunEmail(SmtpNotifier):
+    """
+    Airflow's own mail about the end of a run, naming the rows that did not succeed.
+
+    It is sent through Airflow's SMTP connection (``[email] email_conn_id``), which also says from whom.
+
+    :param to: addresses.
+    :param ended: how the run ended: ``succeeded`` or ``failed``.
+    """
+
+    def __init__(self, to: list[str], ended: str) -> None:
+        super().__init__(to=to)
+        self.ended = ended
+
+    def notify(self, context: Any) -> None:
+        """Send the mail; called by Airflow's DAG processor."""
+        dag, run_id = context["dag"], context["run_id"]
+        url = f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/dags/{dag.dag_id}/runs/{run_id}"
+        self.subject = f"{dag.dag_display_name} {self.ended}: {run_id}"
+        rows = "".join(
+            f"<tr><td>{task.row.id}</td><td>{escape(task.row.name)}</td><td>{state}</td></tr>"
+            for task, state in _unsuccessful(context)
+        )
+        table = (
+            f"<table><tr><th>ID</th><th>PROCESS_NAME</th><th>state</th></tr>{rows}</table>" if rows else ""
+        )
+        self.html_content = (
+            f"<p>{escape(dag.dag_display_name)} {self.ended} in run "
+            f'<a href="{escape(url)}">{escape(run_id)}</a>.</p>{table}'
+        )
+        super().notify(context)
+
+
+def _unsuccessful(context: Any) -> list[tuple[Any, str]]:
+    """Return the rows that neither succeeded nor were skipped, with their states."""
+    ti = context.get("ti")
+    if ti is None:  # Airflow tells the callback of no task where the last one is gone from the DAG
+        return []
+    dag, run_id = context["dag"], context["run_id"]
+    states = ti.get_task_states(dag.dag_id, run_ids=[run_id])[run_id]
+    rows = [(task, states.get(task.task_id)) for task in dag.tasks if hasattr(task, "row")]
+    return [(task, state or "not run") for task, state in rows if state not in ("success", "skipped")]
