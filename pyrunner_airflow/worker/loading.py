@@ -106,7 +106,8 @@ def _comes_from_app(module: ModuleType, outer_path: list[str], app_folders: tupl
     file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", None) or []), None)
     if not isinstance(file, str):
         return False
-    homes = [entry for entry in sys.path if isinstance(entry, str) and _lies_in(file, entry)]
+    entries = (*app_folders, *outer_path, *sys.path)
+    homes = [entry for entry in entries if isinstance(entry, str) and _lies_in(file, entry)]
     home = max(homes, key=len, default=None)
     return home is not None and (home in app_folders or home not in outer_path)
 

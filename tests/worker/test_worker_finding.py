@@ -55,6 +55,24 @@ class TestApp:
     def test_no_profile(self, root):
         assert find_app(str(root / "config" / "job.lst")).profile is None
 
+    @pytest.mark.parametrize(
+        ("option", "root"),
+        [("/srv/app", "/srv/app"), ("..", "/apps"), ("sub/app", "/apps/x/sub/app"), ("", "/apps/x")],
+    )
+    def test_a_root_of_its_own_is_taken_from_the_lists(self, option, root):
+        assert find_app("/apps/x/config/job.lst", option).root == root
+
+    @pytest.mark.parametrize("place", ["config/app_profile", "app_profile"])
+    def test_profile_in_a_root_of_its_own(self, root, tmp_path, place):
+        profile = write(tmp_path / "home" / place, "")
+        assert find_app(str(root / "job.lst"), str(tmp_path / "home")).profile == str(profile)
+
+    @pytest.mark.parametrize(
+        ("option", "folder"), [(None, "/apps/x"), ("data", "/apps/x/data"), ("/srv", "/srv"), ("..", "/apps")]
+    )
+    def test_a_working_directory_of_its_own_is_taken_from_the_root(self, option, folder):
+        assert find_app("/apps/x/config/job.lst", working_directory=option).working_directory == folder
+
 
 class TestWorkerFolder:
     ORDER = ("workers", "python", "worker", "config")
@@ -114,6 +132,17 @@ class TestPath:
             "import os\nAT_IMPORT = os.getcwd()",
         )
         assert ran.context["cwd"] == [str(root)] * 2
+
+    def test_working_directory_of_its_own(self, root, run):
+        (root / "data").mkdir()
+        ran = run(
+            "def run(self): self.context['cwd'] = os.getcwd()",
+            "import os",
+            working_directory="data",
+            logfile="x.log",
+        )
+        assert ran.context["cwd"] == str(root / "data")
+        assert (root / "data" / "x.log").exists()
 
     def test_a_module_in_the_root_goes_before_one_in_the_worker_folder(self, root):
         """As under PyRunner, whose driver lies in the root."""
@@ -372,6 +401,10 @@ class TestEnvironmentReferences:
             "$ENV{APP_MISSING}: APP_MISSING is not set, neither by app_profile (APP_* names only) nor in the "
             "environment of the process that runs the task. Export it in one of the two."
         )
+
+    def test_names_that_the_job_sets_count_too(self, root):
+        write(root / "workers" / "workers.py", source(self.ECHO))
+        assert said(root, arguments=["$ENV{STAGE}"], environment={"STAGE": "test"})[0] == ["test"]
 
     def test_a_job_is_not_changed_by_running_it(self, root):
         job = make_job(root, arguments=["$ENV{HOME}"])

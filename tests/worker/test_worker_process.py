@@ -158,7 +158,7 @@ class TestLogging:
 
     def test_a_warning_reaches_the_log_file(self, start, root):
         output_of(start("def run(self): logging.warning('careful')", "import logging"))
-        assert "\ncareful\n" in (root / "x.log").read_text()
+        assert "\nWARNING:root:careful\n" in (root / "x.log").read_text()
 
     def test_basic_config_in_the_module_reaches_the_log_file(self, start, root):
         preamble = "import logging\nlogging.basicConfig(level='INFO', format='%(message)s')"
