@@ -207,7 +207,7 @@ class _Attempt:
     def _exit(self, name: str, code: Any) -> None:
         """Take ``sys.exit``'s argument for the phase's code; PyRunner loses it."""
         if not (code is None or isinstance(code, int)):
-            self._worker.logger.error(code)
+            _sink(self._host, self._logfile)("ERROR", str(code))
             code = 1
         self._end_forked_child(code or 0)
         try:

@@ -158,6 +158,11 @@ def test_sys_exit_with_a_text_logs_it(run):
     assert ("ERROR", "no such file") in run(hook("run", "raise SystemExit('no such file')")).lines
 
 
+def test_sys_exit_with_a_text_needs_no_logger_of_the_workers(run):
+    ran = run(hook("run", "self.logger = None", "raise SystemExit('no such file')"))
+    assert (ran.code, ran.lines) == (1, [("ERROR", "no such file")])
+
+
 def test_sys_exit_runs_the_hooks_of_a_failure(run):
     ran = run(
         hook("run", "raise SystemExit(7)")
