@@ -5,20 +5,32 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pyrunner_airflow.tasklist.diagnostics import Place, Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 OPTIONS_FILE = "pyrunner.toml"
 _PREFIX = re.compile(r"\s*#AIRFLOW(?=\s|$)")
 # Only where options seem to be meant: a comment may well speak of Airflow.
-_NEARLY = re.compile(r"\s*#+\s*AIRFLOW\s+(\[|\w+\s*=)", re.IGNORECASE)
-_TABLE = re.compile(r"\s*\[[^\[].*\]\s*(#.*)?")
+_NEARLY = re.compile(r"\s*#+\s*AIRFLOW(?:[\s:]+|(?=[^\W_]|\[))\[?[\w.\"'-]+(?:\]|\s*=)", re.IGNORECASE)
+_TABLE = re.compile(r"\s*(\[.*\])\s*(?:#.*)?")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+# Strings come whole, so that nothing in them counts.
+_TOKEN = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'|#[^\n]*|[\[{]|[\]}]|\n",
+    re.DOTALL,
+)
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_LONG_NUMBER = re.compile(r"[\d_]{4300}")
+# Tables in tables: no option needs them, and Python's own limit is not far.
+_DEEPEST = 50
+_HINT = 'Options are written like schedule = "0 6 * * *"; tables begin with [pyrunner] or [tasks.4].'
+_HINTS = {"Invalid value": 'Write texts in quotes, "like this", and truth values as true or false.'}
 
 Path = tuple[str, ...]
 """The keys that lead to a value."""
@@ -53,32 +65,81 @@ class Document:
     def parse(self) -> dict[str, Any]:
         """Return the document's values; {} if it is no TOML, which is reported."""
         try:
-            return tomllib.loads("\n".join(line.toml for line in self._lines))
+            values = tomllib.loads("\n".join(line.toml for line in self._lines))
         except tomllib.TOMLDecodeError as error:
-            message = str(error)
-            found = _POSITION.search(message)
-            row, column = (int(number) for number in found.groups(default=0)) if found else (0, 0)
-            self._problems.error(
-                "invalid-toml",
-                self._point(row, column),
-                _POSITION.sub("", message),
-                'Options are written like schedule = "0 6 * * *"; tables begin with [pyrunner] or [tasks.4].',
-            )
-            return {}
+            self._report_syntax(str(error))
+        except ValueError:  # what int() says to more than 4,300 digits
+            line = next((line for line in self._lines if _LONG_NUMBER.search(line.toml)), self._lines[0])
+            self._report("a number is too long", "Write a shorter one.", self._point_at(line))
+        except RecursionError:
+            self._report_depth()
+        else:
+            if not _is_too_deep(values):
+                return values
+            self._report_depth()
+        return {}
+
+    def _report_syntax(self, text: str) -> None:
+        message = _POSITION.sub("", text)
+        found = _POSITION.search(text)
+        row, column = (int(number) for number in found.groups(default=0)) if found else (0, 0)
+        if message.startswith("Cannot"):  # overwrite a value, declare a table twice: tomllib tells its end
+            hint = "Remove one of the two, and write all options of a table below one heading."
+            self._report("this is there already", hint, self._point_at(self._lines[row - 1]))
+        else:
+            self._report(message, _HINTS.get(message, _HINT), self._point(row, column))
+
+    def _report_depth(self) -> None:
+        self._report("tables or arrays are nested too deeply", "No option needs that: write fewer brackets.")
+
+    def _report(self, message: str, hint: str, place: Place | None = None) -> None:
+        self._problems.error("invalid-toml", place or self._point_at(self._lines[0]), message, hint)
 
     def place(self, path: Path) -> Place:
-        """Return where a key stands, or the nearest table around it."""
-        places = dict(self._places())
-        return next((places[path[:end]] for end in range(len(path), 0, -1) if path[:end] in places), Place())
+        """Return where a key stands: its own line, that of something in it, or that of what it is in."""
+        ends = range(len(path), 0, -1)
+        return next((self._places[path[:end]] for end in ends if path[:end] in self._places), Place())
 
-    def _places(self) -> Iterator[tuple[Path, Place]]:
+    def line_of_table(self, table: Path) -> int | None:
+        """Return the line of a table's own heading; for () that of the first heading of all."""
+        headings = (line for path, line in self._headings if path == table or not table)
+        return next(headings, None)
+
+    @cached_property
+    def _statements(self) -> list[_Line]:
+        """The lines that begin a table or a value, not those in the midst of a value of several lines."""
+        beginnings = [0]
+        depth = number = 0
+        for token in _TOKEN.finditer("\n".join(line.toml for line in self._lines)):
+            number += token[0].count("\n")
+            depth += (token[0] in "[{") - (token[0] in "]}")
+            if token[0] == "\n" and not depth:
+                beginnings.append(number)
+        return [self._lines[number] for number in beginnings]
+
+    @cached_property
+    def _headings(self) -> list[tuple[Path, int]]:
+        tables = [line for line in self._statements if _TABLE.fullmatch(line.toml)]
+        return [(_only_path(line.toml), line.number) for line in tables]
+
+    @cached_property
+    def _places(self) -> dict[Path, Place]:
+        exact: dict[Path, Place] = {}
+        around: dict[Path, Place] = {}
         table: Path = ()
-        for line in self._lines:
-            if _TABLE.fullmatch(line.toml):
-                table = _only_path(line.toml)
-                yield table, self._point_at(line, line.toml.strip())
+        for line in self._statements:
+            if heading := _TABLE.fullmatch(line.toml):
+                path = table = _only_path(line.toml)
+                place = self._point_at(line, heading[1])
             elif key := _KEY.match(line.toml):
-                yield (*table, *_only_path(f"{key[1]} = 0")), self._point_at(line, key[1])
+                path = (*table, *_only_path(f"{key[1]} = 0"))
+                place = self._point_at(line, key[1])
+            else:
+                continue
+            exact[path] = place
+            for end in range(1, len(path)):
+                around.setdefault(path[:end], place)
+        return around | exact
 
     def _point(self, row: int, column: int) -> Place:
         """Return a place given by tomllib: from 1, or 0 for the end of the document."""
@@ -86,7 +147,9 @@ class Document:
         start = line.offset + column if row else len(line.whole)
         return Place(line.number, max(start, 1), 1, None, line.whole)
 
-    def _point_at(self, line: _Line, text: str) -> Place:
+    def _point_at(self, line: _Line, text: str = "") -> Place:
+        """Return the place of a text in a line, or of all that it has of the document."""
+        text = text or line.toml.strip()
         start = line.whole.index(text, line.offset)
         return Place(line.number, start + 1, len(text), None, line.whole)
 
@@ -104,23 +167,29 @@ def front_matter(lines: Iterable[str], problems: Problems) -> Document:
                 "not-front-matter",
                 Place(number, 1, len(line), None, line),
                 "this is a comment without effect, though it looks like an option",
-                "Begin the line with #AIRFLOW, in capitals and without a blank, if it is meant as one.",
+                "If it is meant as one, begin the line like this one: #AIRFLOW catchup = true",
             )
     return Document(problems, found)
 
 
-def options_file(text: str, problems: Problems) -> Document:
+def options_file(lines: Iterable[str], problems: Problems) -> Document:
     """Return the document that a ``pyrunner.toml`` is."""
-    return Document(problems, (_Line(number, 0, line) for number, line in enumerate(text.splitlines(), 1)))
+    return Document(problems, (_Line(number, 0, line) for number, line in enumerate(lines, 1)))
+
+
+def _is_too_deep(values: Any) -> bool:
+    level = [values]
+    for _ in range(_DEEPEST):
+        tables = [value.values() for value in level if isinstance(value, dict)]
+        arrays = [value for value in level if isinstance(value, list)]
+        level = [*chain.from_iterable(tables), *chain.from_iterable(arrays)]
+    return bool(level)
 
 
 def _only_path(toml: str) -> Path:
-    """Return the keys of a text that has one table or one value; () if it has none after all."""
+    """Return the keys of a text that has one table or one value."""
     path: list[str] = []
-    try:
-        values: Any = tomllib.loads(toml)
-    except tomllib.TOMLDecodeError:
-        return ()
+    values: Any = tomllib.loads(toml)
     while isinstance(values, dict) and values:
         key, values = next(iter(values.items()))
         path.append(key)

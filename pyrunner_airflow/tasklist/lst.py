@@ -54,7 +54,7 @@ def read_lst(path: str | os.PathLike[str], options_folder: str | os.PathLike[str
     documents = []
     for file in _option_files(source, options_folder):
         try:
-            documents.append(options_file(Path(file).read_bytes().decode(), problems.of(file)))
+            documents.append(options_file(_lines(Path(file).read_bytes().decode()), problems.of(file)))
         except (OSError, ValueError) as error:
             _report_unreadable(file, error, problems.of(file))
     return _parse(text, source, documents, problems)
@@ -69,7 +69,7 @@ def parse_lst(text: str, source: str = "<text>") -> TaskList:
 
 
 def _parse(text: str, source: str, documents: list[Document], problems: Problems) -> TaskList:
-    lines = _LINE_END.split(text.removeprefix(_BOM))
+    lines = _lines(text)
     sections = read_front_matter(front_matter(lines, problems))
     for document in documents:
         sections += read_sections(document, Path(source).name)
@@ -83,6 +83,10 @@ def _parse(text: str, source: str, documents: list[Document], problems: Problems
     check_tasks(sections, (task.id for _, task in rows if task.id))
     warnings = problems.raise_errors()
     return TaskList(tuple(task for _, task in rows), source, warnings, options)
+
+
+def _lines(text: str) -> list[str]:
+    return _LINE_END.split(text.removeprefix(_BOM))
 
 
 def _option_files(source: str, top: str | os.PathLike[str] | None) -> list[str]:
