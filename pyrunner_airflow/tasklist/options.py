@@ -5,11 +5,38 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pyrunner_airflow.tasklist.diagnostics import quote
 from pyrunner_airflow.tasklist.documents import Document, Path
 from pyrunner_airflow.tasklist.model import NotifyEmail, Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from pydantic_core import ErrorDetails
+
+
+_TABLE = "It should be a table: its name in single brackets, then a line for each option."
+_EXPECTED = {
+    "model_type": _TABLE,
+    "dict_type": _TABLE,
+    "list_type": 'It should be an array of texts, such as ["etl", "daily"].',
+    "string_type": "It should be a text, in quotes.",
+    "string_too_short": "It must not be empty.",
+    "string_pattern_mismatch": "A name consists of letters, digits and _, and does not begin with a digit.",
+    "bool_type": "It should be true or false.",
+    "int_type": "It should be a whole number.",
+    "greater_than_equal": "It should be {ge} or higher.",
+    "less_than_equal": "It should be {le} or lower.",
+    "missing": "It must not be left out.",
+}
+"""What should be there, by pydantic's name for what is wrong: its own words are about Python's types."""
+_ELSEWHERE = {
+    "dag_id": "The DAG ID is the name of the file; PyRunnerDag(dag_id=...), in Python, gives another.",
+    "retries": "MAX_ATTEMPTS of each row says how often it is tried.",
+    "retry_delay": "RETRY_WAIT_TIME of each row says how long to wait.",
+    "email": "notify_email, below [pyrunner], says who gets a mail.",
+}
+"""What Airflow has a name for, and a list says in another way."""
 
 
 class Section(NamedTuple):
@@ -57,70 +84,99 @@ def merge(sections: Sequence[Section]) -> Options:
     """Return the options of a list from its sections, the nearest one first."""
     merged: dict[str, Any] = {}
     for section in reversed(sections):
-        _update(merged, section.values)
-    own = merged.pop("pyrunner", {})
+        merged = _merge(merged, section.values)
+    own = dict(merged.pop("pyrunner", {}))
     if "notify_email" in own:
         own["notify_email"] = NotifyEmail(**own["notify_email"])
     tasks = {int(task_id): arguments for task_id, arguments in merged.pop("tasks", {}).items()}
     return Options(default_args=merged.pop("default_args", {}), tasks=tasks, dag=merged, **own)
 
 
-def _update(values: dict[str, Any], nearer: dict[str, Any]) -> None:
-    for key, value in nearer.items():
-        if isinstance(value, dict) and isinstance(values.get(key), dict):
-            _update(values[key], value)
-        else:
-            values[key] = value
+def _merge(values: Any, nearer: Any) -> Any:
+    """Return both tables in one, key by key; of anything else the nearer. Neither is changed."""
+    if not (isinstance(values, dict) and isinstance(nearer, dict)):
+        return nearer
+    return {**values, **{key: _merge(values.get(key), value) for key, value in nearer.items()}}
 
 
 def _validate(values: Any, table: Path, document: Document) -> dict[str, Any]:
-    """Return what is set, as Airflow takes it; report what is unknown or of the wrong type."""
+    """Return what is set and right, as Airflow takes it; report what is unknown or of the wrong type."""
     from pydantic import ValidationError
 
     from pyrunner_airflow.tasklist.schema import DagOptions
 
     try:
-        options = DagOptions.model_validate(values).model_dump(exclude_unset=True)
+        return DagOptions.model_validate(values).model_dump(exclude_unset=True)
     except ValidationError as error:
-        for detail in error.errors(include_url=False, include_context=False):
-            path = tuple(str(part) for part in detail["loc"] if part != "[key]")
-            if detail["type"] == "extra_forbidden":
-                _report_unknown(path, table, document)
-            else:
-                _report_invalid(path, table, detail["msg"], document)
+        details = error.errors(include_url=False)
+    for detail in details:
+        path = tuple(str(part) for part in detail["loc"] if part != "[key]")
+        if detail["type"] == "extra_forbidden":
+            _report_unknown(path, table, detail["input"], document)
+        else:
+            _report_invalid(path, table, detail, document)
+        if not path:
+            return {}
+        _remove(values, path)
+    try:  # the rest counts for other checks: templates may be off, tasks may be unknown
+        return DagOptions.model_validate(values).model_dump(exclude_unset=True)
+    except ValidationError:
         return {}
-    return options
 
 
-def _report_invalid(path: Path, table: Path, message: str, document: Document) -> None:
-    hint = message.removeprefix("Value error, ").replace("Input should be", "It should be")
-    hint = f"{hint[0].upper()}{hint[1:].rstrip('.')}."
-    document.error("invalid-option", table + path, f"{'.'.join(path)} cannot have this value", hint)
+def _remove(values: dict[str, Any], path: Path) -> None:
+    """Remove a key, or the innermost one around an element of an array."""
+    key, *below = path
+    if below and isinstance(values.get(key), dict):
+        _remove(values[key], tuple(below))
+    else:
+        values.pop(key, None)
 
 
-def _report_unknown(path: Path, table: Path, document: Document) -> None:
+def _report_invalid(path: Path, table: Path, detail: ErrorDetails, document: Document) -> None:
+    fault = "is missing" if detail["type"] == "missing" else "cannot have this value"
+    if expected := _EXPECTED.get(detail["type"]):
+        hint = expected.format(**detail.get("ctx", {}))
+    else:
+        hint = detail["msg"].removeprefix("Value error, ")
+    document.error("invalid-option", table + path, f"{_name(path or table)} {fault}", hint)
+
+
+def _name(path: Iterable[str]) -> str:
+    return quote(".".join(path))[1:-1]
+
+
+def _report_unknown(path: Path, table: Path, value: Any, document: Document) -> None:
     *parents, key = path
     kind = "notify_email" if "notify_email" in parents else parents[0] if parents else "dag"
-    where = f"[{'.'.join(parents)}]" if parents else "the DAG"
-    document.error(
-        "unknown-option",
-        table + path,
-        f"{where} has no option {key!r}",
-        _home(key, tuple(parents), table, document) or _choices(key, _names(kind)),
-    )
+    hint = _ELSEWHERE.get(key) or _home(key, tuple(parents), table, document)
+    if not parents and isinstance(value, dict) and "lst" in value:
+        hint = f'The table of one list is called ["{key}.lst"], with the quotes.'
+    elif not parents and key.endswith(".lst"):
+        hint = f"In a list itself all options are its own: leave [{key!r}] out.".replace("'", '"')
+    where = f"[{_name(parents)}]" if parents else "the DAG"
+    message = f"{where} has no option {quote(key)}"
+    document.error("unknown-option", table + path, message, hint or _choices(key, _names(kind)))
 
 
 def _home(key: str, parents: Path, table: Path, document: Document) -> str | None:
     """Return where an option belongs that exists, but not here."""
+    own = f'"{table[0]}".' if table else ""
+    if key in ("default_args", "tasks", "pyrunner"):
+        return f"Tables stand side by side: write [{own}{key}]." if parents else None
     if key in _names("dag"):
-        line = document.place((*table, *parents)).line
-        return (
-            f"{key} is an option of the DAG: move it above line {line}, where [{'.'.join(parents)}] begins."
+        line = document.line_of_table(table)
+        if line is None:
+            what = f'below a line ["{table[0]}"]' if table else "on a line of its own, with nothing before it"
+            return f"{key} is an option of the DAG: write it {what}."
+        where = (
+            f'directly below line {line}, ["{table[0]}"]' if table else f"above line {line}, the first table"
         )
+        return f"{key} is an option of the DAG: move it {where}."
     if key in _names("pyrunner"):
-        return f"{key} belongs below [pyrunner]."
+        return f"{key} belongs below [{own}pyrunner]."
     if key in _names("tasks"):
-        return f"{key} belongs below [default_args], or below [tasks.<ID>] for one row."
+        return f"{key} belongs below [{own}default_args], or below [{own}tasks.<ID>] for one row."
     return None
 
 

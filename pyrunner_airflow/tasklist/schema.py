@@ -6,17 +6,32 @@ Names and meanings of the DAG's and the tasks' arguments are Airflow's own.
 
 from __future__ import annotations
 
+import json
 import zoneinfo
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable
+from datetime import date, timedelta
+from difflib import get_close_matches
 from typing import Annotated, Any
 
-from croniter import CroniterError, croniter
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from croniter import croniter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+)
+
+from pyrunner_airflow.tasklist.diagnostics import quote
+from pyrunner_airflow.tasklist.values import MAX_ID, MAX_NUMBER
 
 # Airflow's, of airflow.sdk.
 _PRESETS = frozenset(
     ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 )
+_LONGEST_ID = len(str(MAX_ID))
 
 
 class _Options(BaseModel):
@@ -27,7 +42,8 @@ def _time_zone(name: str) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone; one is called like Europe/Berlin") from None
+        near = _did_you_mean(name, zoneinfo.available_timezones())
+        raise ValueError(f"{near}A time zone is called like Europe/Berlin.") from None
     return name
 
 
@@ -37,31 +53,61 @@ def _duration(value: Any) -> timedelta:
     except (ValueError, OverflowError):
         duration = timedelta()
     if duration <= timedelta():
-        raise ValueError("a duration is a number of seconds above 0, or a text such as PT1H30M or 01:30:00")
+        raise ValueError("A duration is a number of seconds above 0, or a text such as PT1H30M or 01:30:00.")
     return duration
+
+
+def _moment(value: Any) -> date:
+    if not isinstance(value, date):
+        raise ValueError("A date is written without quotes, such as 2024-01-31 or 2024-01-31T06:00:00+01:00.")
+    return value
 
 
 def _schedule(text: str) -> str:
     if text not in _PRESETS:
         try:
-            croniter(text)
-        except (CroniterError, ValueError) as error:
-            presets = ", ".join(sorted(_PRESETS))
-            raise ValueError(f"a schedule is a cron expression or one of {presets}: {error}") from None
+            croniter(text).get_next()
+        except Exception as error:  # croniter's own, and whatever else it meets in a text
+            near = _did_you_mean(text, _PRESETS)
+            what = f"A schedule is a cron expression or one of {', '.join(sorted(_PRESETS))}"
+            raise ValueError(f"{near}{what} ({str(error).rstrip('.')}).") from None
     return text
+
+
+def _backoff(value: Any) -> bool | float:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ValueError("It should be true, false, or the number that the wait is multiplied by each time.")
+    return float(value)
+
+
+def _params(values: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(values, allow_nan=False)
+    except (TypeError, ValueError):
+        kinds = "texts, numbers, truth values, arrays and tables"
+        raise ValueError(f"A run's parameters are {kinds}; a date is written as a text, in quotes.") from None
+    return values
 
 
 def _task_id(text: str) -> str:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"[tasks.<ID>] is named after the ID of a row, not {text!r}")
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID):
+        raise ValueError(f"[tasks.<ID>] is named after the ID of a row, not {quote(text)}.")
     return text
+
+
+def _did_you_mean(text: str, known: Iterable[str]) -> str:
+    near = get_close_matches(text, known, n=1, cutoff=0.7)
+    return f"Did you mean {near[0]}? " if near else ""
 
 
 _parse_duration = TypeAdapter(timedelta).validate_strings
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 """Seconds, ``01:30:00`` or ISO 8601's ``PT1H30M``."""
-Count = Annotated[int, Field(ge=1)]
-Moment = datetime | date
+Count = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+Moment = Annotated[Any, PlainValidator(_moment)]
+"""A ``date`` or a ``datetime``."""
 Text = Annotated[str, Field(min_length=1)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
@@ -73,10 +119,10 @@ class TaskOptions(_Options):
     pool: Text = ""
     pool_slots: Count = 1
     queue: Text = ""
-    priority_weight: int = 1
+    priority_weight: Annotated[int, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)] = 1
     executor: Text = ""
     execution_timeout: Duration = timedelta()
-    retry_exponential_backoff: bool | float = False
+    retry_exponential_backoff: Annotated[bool | float, PlainValidator(_backoff)] = False
     max_retry_delay: Duration = timedelta()
     depends_on_past: bool = False
     run_as_user: Text = ""
@@ -92,7 +138,8 @@ class NotifyEmail(_Options):
 
 
 def _notify_email(value: Any) -> Any:
-    return {"to": [value]} if isinstance(value, str) else {"to": value} if isinstance(value, list) else value
+    table = value if isinstance(value, dict) else {"to": value}
+    return {**table, "to": [table["to"]]} if isinstance(table.get("to"), str) else table
 
 
 class PyRunnerOptions(_Options):
@@ -119,7 +166,7 @@ class DagOptions(_Options):
     max_active_tasks: Count = 1
     dagrun_timeout: Duration = timedelta()
     tags: list[Text] = []
-    params: dict[Text, Any] = {}
+    params: Annotated[dict[Text, Any], AfterValidator(_params)] = {}
     is_paused_upon_creation: bool = False
     rerun_with_latest_version: bool = False
     default_args: TaskOptions = TaskOptions()
