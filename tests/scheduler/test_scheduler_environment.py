@@ -80,6 +80,7 @@ class TestArguments:
 
     @pytest.mark.parametrize("value", [PASSWORD, PLACE], ids=["secret", "plain"])
     def test_no_value_is_stored_in_airflow(self, run, app, airflow, value):
+        # Not what Airflow's components print: LocalExecutor repeats all task logs there, unmasked.
         logs = (airflow.home / "logs").rglob("*.log")
         files = [*airflow.home.glob("airflow.db*"), *logs]
         assert {"airflow.db", "attempt=1.log"} <= {path.name for path in files}

@@ -219,7 +219,7 @@ class TestFolders:
             "whole/kept_nowhere.lst": ROW,
             "whole/.airflowignore": "!*.lst\n",
         }
-        # The folder's name sorts first: what is found comes after all that is left out.
+        # One parse finds the whole folder: when the ones that are kept are there, no other will come.
         apps.add_folder("ignoring", parts)
         for dag_id in ("kept", "kept_again"):
             airflow.wait_for_dag(dag_id, timeout=TIMEOUT)
