@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -87,7 +88,7 @@ class Reader:
 
     def run_airflow(self, line: str) -> None:
         """Run an `airflow` command."""
-        command(self.airflow, *line.split()[1:])
+        command(self.airflow, *shlex.split(line)[1:])
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +179,13 @@ def trigger(reader: Reader, line: str) -> None:
     assert reader.airflow.wait_for_run("my_sample_app", "first", TIMEOUT) == "failed"
 
 
+def trigger_part(reader: Reader, line: str) -> None:
+    reader.run_airflow(line)
+    assert reader.airflow.wait_for_run("my_sample_app", "second", TIMEOUT) == "success"
+    states = reader.airflow.states("my_sample_app", "second")
+    assert sorted(task[0] for task, state in states.items() if state == "skipped") == ["1", "2", "4"]
+
+
 def clear(reader: Reader, line: str) -> None:
     before = reader.airflow.task_instances("my_sample_app", "first")
     reader.run_airflow(line)
@@ -232,6 +240,11 @@ def parse_list(reader: Reader, block: str) -> None:
     assert parse_lst(block).warnings == ()
 
 
+def parse_front_matter(reader: Reader, block: str) -> None:
+    options = parse_lst(f"{block}4|-1|1|0|Load|workers|Load").options
+    assert (options.dag["schedule"], options.tasks[4]["pool"]) == ("0 6 * * *", "mysql")
+
+
 def compare_with_report(reader: Reader, block: str) -> None:
     row = block.splitlines()[1].strip()
     with pytest.raises(LstError) as caught:
@@ -248,12 +261,14 @@ STEPS: list[tuple[str, str, Callable[[Reader, str], None]]] = [
     ("console", r"\$ cp ", copy),
     ("console", r"\$ airflow dags unpause ", unpause),
     ("console", r"\$ airflow dags trigger --run-id first my_sample_app$", trigger),
+    ("console", r"\$ airflow dags trigger --run-id second -c .* my_sample_app$", trigger_part),
     ("console", r"\$ airflow dags clear --run-id first .* my_sample_app$", clear),
     ("console", r"\$ airflow backfill create --dag-id my_sample_app_daily ", backfill),
     ("python", r"(?s).*\bPyRunnerDag\(", add_python_dag),
     ("python", r"(?s).*\bimport Worker\b", run_unit_test),
     ("", r"\$ airflow dags trigger --run-id demo", compare_with_demo),
     ("", r"#ID\|", parse_list),
+    ("", r"#AIRFLOW ", parse_front_matter),
     ("", r"my\.lst:\d+:\d+: error", compare_with_report),
 ]
 
