@@ -1,10 +1,7 @@
 """How a file falls into lines, a line into columns, and ARGUMENTS into arguments."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from lst_text import codes, problems, read_row, row
-from pyrunner.serde.list import ListSerDe
 
 from pyrunner_airflow.tasklist import TaskRow, parse_lst
 
@@ -149,43 +146,3 @@ class TestArguments:
 
     def test_a_blank_field_holds_no_arguments_whatever_pads_it(self):
         assert read_row(arguments="\t ").arguments == ()
-
-
-class TestLikePyRunner:
-    """PyRunner 5.2.1 itself reads the same."""
-
-    def pyrunner(self, path, text):
-        path.write_text(text, "utf-8")
-        register = ListSerDe().deserialize(str(path))
-        (node,) = (node for group in register.register.values() for node in group)
-        return node
-
-    def same(self, path, text):
-        node, task = self.pyrunner(path, text), parse_lst(text).rows[0]
-        theirs = (node.id, node.max_attempts, node.name, node.module, node.worker, tuple(node.arguments))
-        assert theirs == (task.id, task.max_attempts, task.name, task.module, task.worker, task.arguments)
-        assert (node.retry_wait_time, node.logfile) == (task.retry_wait_time, task.logfile)
-
-    @pytest.mark.parametrize(
-        "text",
-        [row(arguments=text or " ", logfile="x.log") for text, _ in ARGUMENTS]
-        + [
-            row(id="007", attempts="3", wait="60", logfile="x"),
-            row(id="+1", attempts="1_0", logfile="x"),
-            row(name='"a|b"', arguments="a", logfile="'x|y'"),
-            "  1  |  -1  |1 |0 | Lädt 表 |m.n |W |a |b.log ||",
-        ],
-    )
-    def test_for_lists_it_reads_right(self, tmp_path, text):
-        self.same(tmp_path / "x.lst", text)
-
-    # Without the lone quotes, blanks inside an argument's end, and outer quotes after blanks,
-    # which PyRunner gets wrong.
-    @given(
-        st.lists(
-            st.from_regex(r"([a-z ]|\"[a-z,|]*\"|'[a-z,|]*')*[a-z]", fullmatch=True), min_size=1, max_size=4
-        )
-    )
-    def test_for_any_arguments_with_balanced_quotes(self, tmp_path_factory, arguments):
-        text = ",".join(argument.strip() for argument in arguments)
-        self.same(tmp_path_factory.getbasetemp() / "any.lst", row(arguments=text, logfile="x"))
