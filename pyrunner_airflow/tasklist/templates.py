@@ -72,6 +72,7 @@ def _cut_hint(item: str, place: Place, closing: str) -> str | None:
 
 def _literal_hint(column: Column, opening: str) -> str:
     hint = f"""For text that is meant literally write {{{{ "{opening}" }}}} in place of {opening}"""
+    hint += ", or templates = false below [pyrunner]"
     if column is Column.LOGFILE:
         return f"{hint}; a template ends with {_CLOSING[opening]}."
     return f"{hint}; a template that contains a comma or | needs double quotes around the whole argument."

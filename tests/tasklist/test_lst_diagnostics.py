@@ -136,7 +136,7 @@ my.lst:1:31: error[control-character]: ARGUMENTS contains the control character 
 my.lst:1:33: error[invalid-template]: ARGUMENTS: 'job_{#1}' is no valid Jinja template: Missing end of comment tag
     1|-1|1|0|Start|workers|Start|x, job_{#1}|
                                     ^^^^^^^^
-    hint: For text that is meant literally write {{ "{#" }} in place of {#; \
+    hint: For text that is meant literally write {{ "{#" }} in place of {#, or templates = false below [pyrunner]; \
 a template that contains a comma or | needs double quotes around the whole argument.""",  # noqa: E501
     ),
     "no-rows": (

@@ -90,7 +90,7 @@ def test_a_template_cut_in_two_is_shown_whole_and_in_quotes(text, knife, mended)
 )
 def test_the_hint_is_about_what_is_not_closed(text, literal):
     (found,) = problems(row(arguments=text))
-    assert f'write {{{{ "{literal}" }}}} in place of {literal};' in found.hint
+    assert f'write {{{{ "{literal}" }}}} in place of {literal},' in found.hint
 
 
 def test_other_columns_are_no_templates():
