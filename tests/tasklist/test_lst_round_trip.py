@@ -21,18 +21,18 @@ def write(rows):
     return "\n".join(lines)
 
 
-def texts(plain, quotes="\"'"):
-    """Texts in which each quote has its partner, and ``|`` stands in quotes."""
-    parts = [st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters=plain), min_size=1)]
-    for quote in quotes:
-        inside = st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="{" + quote)
-        parts.append(st.text(inside).map(lambda text, quote=quote: f"{quote}{text}{quote}"))
-    return st.lists(st.one_of(parts), max_size=4).map("".join).map(lambda text: text.strip(" \t"))
+def characters(exclude):
+    return st.characters(exclude_categories=["Cc", "Cs"], exclude_characters=exclude)
 
 
-NAMES = texts("|\"'{").filter(str.strip)
-LOGFILES = texts("|\"'{").map(lambda text: text or None)
-ARGUMENTS = st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters='"{')))
+# Each quote has its partner, and | stands in quotes. { might begin a template or a variable.
+TEXTS = st.lists(
+    st.text(characters("|\"'{"))
+    | st.text(characters('"{')).map('"{}"'.format)
+    | st.text(characters("'{")).map("'{}'".format),
+    max_size=4,
+).map(lambda parts: "".join(parts).strip(" \t"))
+ARGUMENTS = st.lists(st.text(characters('"{')))
 IDENTIFIERS = st.from_regex(r"[^\W\d]\w*", fullmatch=True).filter(
     lambda text: text.isidentifier() and not iskeyword(text)
 )
@@ -51,21 +51,18 @@ def row_lists(draw):
                 parent_ids=tuple(draw(parents)),
                 max_attempts=draw(st.integers(1, MAX_NUMBER)),
                 retry_wait_time=draw(st.integers(0, MAX_NUMBER)),
-                name=draw(NAMES),
+                name=draw(TEXTS.filter(str.strip)),
                 module=".".join(draw(st.lists(IDENTIFIERS, min_size=1, max_size=3))),
                 worker=draw(IDENTIFIERS),
                 arguments=tuple(arguments),
                 arguments_text=",".join(f'"{argument}"' for argument in arguments),
-                logfile=draw(LOGFILES),
+                logfile=draw(TEXTS) or None,
                 line=0,
             )
         )
     lines = draw(st.permutations(range(1, len(rows) + 1)))
-    return tuple(
-        sorted(
-            (replace(row, line=line) for row, line in zip(rows, lines, strict=True)), key=lambda row: row.line
-        )
-    )
+    placed = [replace(row, line=line) for row, line in zip(rows, lines, strict=True)]
+    return tuple(sorted(placed, key=lambda row: row.line))
 
 
 @settings(max_examples=200, deadline=None)
