@@ -1,13 +1,21 @@
 """What a problem looks like, word for word."""
 
+import ast
+import os
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 from lst_text import problems, row, rows
 
-from pyrunner_airflow.tasklist import Diagnostic, LstError, Severity, parse_lst
+from pyrunner_airflow import tasklist
+from pyrunner_airflow.tasklist import Diagnostic, LstError, Severity, parse_lst, read_lst
 
-TEXTS = {
+ROW = "1|-1|1|0|Start|workers|Start||"
+CODE = re.compile("[a-z0-9]+(?:-[a-z0-9]+)+|cycle")
+
+ERRORS = {
     "unknown-parent": (
         "1|-1|1|0|Start|workers|Start||\n2|1,12|1|0|End|workers|End||",
         """\
@@ -155,41 +163,116 @@ my.lst:1:1: error[shell-list]: lists of shell commands, from before PyRunner 5, 
     hint: Remove this line, and write each command as a row of ShellWorker:
         ID|PARENT_IDS|MAX_ATTEMPTS|RETRY_WAIT_TIME|PROCESS_NAME|pyrunner|ShellWorker|<command>|LOGFILE""",
     ),
+    "invalid-toml": (
+        f"#AIRFLOW catchup = True\n{ROW}",
+        """\
+my.lst:1:20: error[invalid-toml]: Invalid value
+    #AIRFLOW catchup = True
+                       ^
+    hint: Write texts in quotes, "like this", and truth values as true or false.""",
+    ),
+    "unknown-option": (
+        f"#AIRFLOW [pyrunner]\n#AIRFLOW time_zone = 'UTC'\n{ROW}",
+        """\
+my.lst:2:10: error[unknown-option]: [pyrunner] has no option 'time_zone'
+    #AIRFLOW time_zone = 'UTC'
+             ^^^^^^^^^
+    hint: Did you mean timezone? There are: timezone, env, cvar, notify_email, templates, app_root, cwd.""",
+    ),
+    "invalid-option": (
+        f"#AIRFLOW tags = [\n#AIRFLOW   'etl', 1,\n#AIRFLOW ]\n{ROW}",
+        """\
+my.lst:1:10: error[invalid-option]: tags.1 cannot have this value
+    #AIRFLOW tags = [
+             ^^^^
+    hint: It should be a text, in quotes.""",
+    ),
+    "unknown-task": (
+        f"#AIRFLOW [tasks.11]\n#AIRFLOW pool = 'mysql'\n{ROW}",
+        """\
+my.lst:1:10: error[unknown-task]: [tasks.11]: the list has no row with that ID
+    #AIRFLOW [tasks.11]
+             ^^^^^^^^^^
+    hint: Did you mean 1? There are: 1.""",
+    ),
 }
 
+WARNINGS = {
+    "path-in-arguments": (
+        "1|-1|1|0|Start|workers|Start|$ENV{APP_LOG_DIR}/start.log",
+        """\
+my.lst:1:30: warning[path-in-arguments]: the last of 8 columns is ARGUMENTS, but looks like a LOGFILE
+    1|-1|1|0|Start|workers|Start|$ENV{APP_LOG_DIR}/start.log
+                                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    hint: Write || before a LOGFILE without ARGUMENTS; end the row with | if it is an argument.""",
+    ),
+    "duplicate-name": (
+        "1|-1|1|0|Load|workers|A||\n2|-1|1|0|Load|workers|B||",
+        """\
+my.lst:2:10: warning[duplicate-name]: PROCESS_NAME 'Load' is used already in line 1
+    2|-1|1|0|Load|workers|B||
+             ^^^^
+    hint: Give each row a name of its own, to tell them apart in Airflow.""",
+    ),
+    "not-front-matter": (
+        f"# airflow schedule = '@daily'\n{ROW}",
+        """\
+my.lst:1:1: warning[not-front-matter]: this is a comment without effect, though it looks like an option
+    # airflow schedule = '@daily'
+    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    hint: If it is meant as one, begin the line like this one: #AIRFLOW catchup = true""",
+    ),
+}
 
-@pytest.mark.parametrize("code", TEXTS)
+BAD = Path(__file__).parent / "bad"
+# One of them has no list beside it.
+REPORTS = sorted(BAD.rglob("*.txt"))
+
+
+@pytest.mark.parametrize("code", ERRORS)
 def test_each_error_says_where_what_and_what_to_do(code):
-    text, shown = TEXTS[code]
+    text, shown = ERRORS[code]
     (found,) = problems(text)
     assert str(found) == shown
     assert (found.severity, found.code) == (Severity.ERROR, code)
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        (
-            "1|-1|1|0|Start|workers|Start|$ENV{APP_LOG_DIR}/start.log",
-            """\
-my.lst:1:30: warning[path-in-arguments]: the last of 8 columns is ARGUMENTS, but looks like a LOGFILE
-    1|-1|1|0|Start|workers|Start|$ENV{APP_LOG_DIR}/start.log
-                                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^
-    hint: Write || before a LOGFILE without ARGUMENTS; end the row with | if it is an argument.""",
-        ),
-        (
-            "1|-1|1|0|Load|workers|A||\n2|-1|1|0|Load|workers|B||",
-            """\
-my.lst:2:10: warning[duplicate-name]: PROCESS_NAME 'Load' is used already in line 1
-    2|-1|1|0|Load|workers|B||
-             ^^^^
-    hint: Give each row a name of its own, to tell them apart in Airflow.""",
-        ),
-    ],
-)
-def test_so_does_each_warning(text, shown):
+@pytest.mark.parametrize("code", WARNINGS)
+def test_so_does_each_warning(code):
+    text, shown = WARNINGS[code]
     (found,) = parse_lst(text, "my.lst").warnings
-    assert (str(found), found.severity) == (shown, Severity.WARNING)
+    assert str(found) == shown
+    assert (found.severity, found.code) == (Severity.WARNING, code)
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: str(report.relative_to(BAD)))
+def test_each_bad_file_has_its_report(report):
+    with pytest.raises(LstError) as caught:
+        read_lst(report.with_suffix(".lst"))
+    assert str(caught.value).replace(f"{report.parent}{os.sep}", "") + "\n" == report.read_text("utf-8")
+
+
+def test_no_bad_file_lacks_one():
+    assert {path.with_suffix(".txt") for path in BAD.rglob("*.lst")} <= set(REPORTS)
+
+
+def test_each_code_has_an_example():
+    """What looks like a code in the source is one."""
+    source = [ast.parse(path.read_text("utf-8")) for path in Path(tasklist.__file__).parent.glob("*.py")]
+    constants = (node.value for tree in source for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    codes = {text for text in constants if isinstance(text, str) and CODE.fullmatch(text)}
+    reported = {
+        code
+        for path in REPORTS
+        for code in re.findall(rf"(?:error|warning)\[({CODE.pattern})\]", path.read_text("utf-8"))
+    }
+    assert codes == {*ERRORS, *WARNINGS, *reported}
+
+
+def test_ten_problems_in_one_file_are_ten_diagnostics():
+    with pytest.raises(LstError) as caught:
+        read_lst(BAD / "ten_problems.lst")
+    assert [found.line for found in caught.value.diagnostics] == list(range(3, 13))
 
 
 def test_a_problem_is_data():
