@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 OPTIONS_FILE = "pyrunner.toml"
-_PREFIX = re.compile(r"\s*#AIRFLOW(?=\s|$)")
+_PREFIX = re.compile(r"\s*#AIRFLOW(?:\s|$)")
 # Only where options seem to be meant: a comment may well speak of Airflow.
 _NEARLY = re.compile(r"\s*#+\s*AIRFLOW(?:[\s:]+|(?=[^\W_]|\[))\[?[\w.\"'-]+(?:\]|\s*=)", re.IGNORECASE)
 _TABLE = re.compile(r"\s*(\[.*\])\s*(?:#.*)?")
@@ -144,8 +144,9 @@ class Document:
     def _point(self, row: int, column: int) -> Place:
         """Return a place given by tomllib: from 1, or 0 for the end of the document."""
         line = self._lines[row - 1]
-        start = line.offset + column if row else len(line.whole)
-        return Place(line.number, max(start, 1), 1, None, line.whole)
+        end = len(line.whole) + 1
+        start = line.offset + column if row else end
+        return Place(line.number, start, int(start < end), None, line.whole)
 
     def _point_at(self, line: _Line, text: str = "") -> Place:
         """Return the place of a text in a line, or of all that it has of the document."""
