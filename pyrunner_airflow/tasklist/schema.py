@@ -31,6 +31,7 @@ from pyrunner_airflow.tasklist.values import MAX_ID, MAX_NUMBER
 _PRESETS = frozenset(
     ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 )
+_CRON_YEARS = 130  # from 1970; the year of a cron expression ends at 2099
 _LONGEST_ID = len(str(MAX_ID))
 
 
@@ -66,7 +67,8 @@ def _moment(value: Any) -> date:
 def _schedule(text: str) -> str:
     if text not in _PRESETS:
         try:
-            croniter(text).get_next()
+            # From a fixed day on, so that a list is not good today and bad tomorrow.
+            croniter(text, 0, max_years_between_matches=_CRON_YEARS).get_next()
         except Exception as error:  # croniter's own, and whatever else it meets in a text
             near = _did_you_mean(text, _PRESETS)
             what = f"A schedule is a cron expression or one of {', '.join(sorted(_PRESETS))}"
