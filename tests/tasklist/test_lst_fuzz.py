@@ -42,6 +42,7 @@ def check(text):
     else:
         assert isinstance(task_list, TaskList)
         assert task_list.rows
+        str(task_list.warnings)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,70 @@ def check(text):
 @given(data=st.data())
 def test_any_text_is_a_list_or_an_lst_error(texts, data):
     check(data.draw(texts))
+
+
+KEYS = [
+    "schedule",
+    "start_date",
+    "tags",
+    "params",
+    "pool",
+    "execution_timeout",
+    "timezone",
+    "env",
+    "notify_email",
+]
+VALUE = st.recursive(
+    st.sampled_from(
+        ["1", "-0.5", "inf", "true", "2024-01-31", "10:00:00", "2024-01-31T06:00:00Z", "'@daily'"]
+    )
+    | st.text("0123456789*/,-#LWH? @adily", max_size=12).map("'{}'".format)
+    | st.text(max_size=5).map("'{}'".format)
+    | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(field(*KEYS, "to", "A"), inner, max_size=3).map(
+            lambda table: f"{{ {', '.join(f'{key} = {value}' for key, value in table.items())} }}"
+        )
+    ),
+    max_leaves=5,
+)
+TOML = st.lists(
+    st.builds("{} = {}".format, st.sampled_from([*KEYS, "a.b", "'my.lst'", '"""']), VALUE)
+    | field(
+        "[pyrunner]", "[tasks.1]", "[tasks.9]", "[default_args]", "['my.lst'.tasks.1]", "[[tasks]]", "'''"
+    ),
+    max_size=6,
+).map("\n".join)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        pytest.param(st.text(), id="any text"),
+        pytest.param(st.text("[]{}=.,\"'#\\ \tab1-:T\n"), id="TOML's characters"),
+        pytest.param(TOML, id="nearly TOML"),
+    ],
+)
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_so_is_any_front_matter(texts, data):
+    lines = data.draw(texts).split("\n")
+    check("".join(f"#AIRFLOW {line}\n" for line in lines) + "1|-1|1|0|n|m|W")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary() | TOML.map(lambda text: text.encode(errors="surrogatepass")))
+def test_so_is_any_pyrunner_toml(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp() / "options"
+    folder.mkdir(exist_ok=True)
+    (folder / "pyrunner.toml").write_bytes(data)
+    path = folder / "my.lst"
+    path.write_text("1|-1|1|0|n|m|W")
+    try:
+        assert read_lst(path).rows
+    except LstError as error:
+        assert str(error)
 
 
 @settings(max_examples=100, deadline=None)
