@@ -10,7 +10,7 @@ from pyrunner_airflow.tasklist.fields import Column
 from pyrunner_airflow.tasklist.values import to_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pyrunner_airflow.tasklist.diagnostics import Place, Problems
     from pyrunner_airflow.tasklist.fields import Row
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Rows = Sequence[tuple[Row, TaskRow]]
 
-# A near match costs a comparison with every ID of the list. Whoever has more unknown parents than
+# A near match costs a comparison with every ID of the list. Whoever has more unknown IDs than
 # this has another problem than typing errors.
 _NEAR_MATCHES = 10
 _RANGES_SHOWN = 10
@@ -97,14 +97,11 @@ def _check_parents(rows: Rows, by_id: Mapping[int, object], problems: Problems) 
 
 def _report_unknown(unknown: list[tuple[Place, int]], rows: Rows, problems: Problems) -> None:
     ids = {task.id for _, task in rows} - {0}
-    known = f"IDs in this list: {_ranges(ids)}."
-    if unread := next((row.line for row, task in rows if not task.id), None):
-        known += f" The ID in line {unread} could not be read."
-    names = [str(known_id) for known_id in ids]
-    for number, (place, parent) in enumerate(unknown):
-        near = get_close_matches(str(parent), names) if number < _NEAR_MATCHES else []
-        hint = f"Did you mean {' or '.join(near)}? {known}" if near else known
-        problems.error("unknown-parent", place, f"PARENT_IDS names {parent}, but no row has that ID", hint)
+    unread = next((f" The ID in line {row.line} could not be read." for row, task in rows if not task.id), "")
+    hints = id_hints([str(parent) for _, parent in unknown], ids)
+    for (place, parent), known in zip(unknown, hints, strict=True):
+        message = f"PARENT_IDS names {parent}, but no row has that ID"
+        problems.error("unknown-parent", place, message, known + unread)
 
 
 def _report_cycle(cycle: list[int], by_id: Mapping[int, tuple[Row, TaskRow]], problems: Problems) -> None:
@@ -128,6 +125,15 @@ def _parent_places(row: Row) -> dict[int, Place]:
         if parent is not None and parent not in places:
             places[parent] = row.place(Column.PARENT_IDS, offset, len(item))
     return places
+
+
+def id_hints(unknown: Iterable[str], ids: set[int]) -> Iterator[str]:
+    """Yield for each ID that no row has what may be meant instead, and which IDs there are."""
+    known = f"IDs in this list: {_ranges(ids)}."
+    names = [str(id_) for id_ in ids]
+    for number, name in enumerate(unknown):
+        near = get_close_matches(name, names) if number < _NEAR_MATCHES else []
+        yield f"Did you mean {' or '.join(near)}? {known}" if near else known
 
 
 def _ranges(ids: set[int]) -> str:

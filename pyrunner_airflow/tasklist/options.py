@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyrunner_airflow.tasklist.diagnostics import quote
 from pyrunner_airflow.tasklist.documents import Document, Path
+from pyrunner_airflow.tasklist.graph import id_hints
 from pyrunner_airflow.tasklist.model import NotifyEmail, Options
 
 if TYPE_CHECKING:
@@ -68,16 +69,19 @@ def read_front_matter(document: Document) -> list[Section]:
 
 def check_tasks(sections: Iterable[Section], ids: Iterable[int]) -> None:
     """Report tables of tasks that the list does not have; a document for several lists may name others'."""
-    known = {str(id_) for id_ in ids}
-    for section in sections:
-        for task_id in section.values.get("tasks", {}):
-            if section.is_of_one_list and task_id not in known:
-                section.document.error(
-                    "unknown-task",
-                    (*section.table, "tasks", task_id),
-                    f"[tasks.{task_id}]: the list has no row with that ID",
-                    _choices(task_id, sorted(known, key=int)),
-                )
+    known = set(ids)
+    names = {str(id_) for id_ in known}
+    unknown = [
+        (section, task_id)
+        for section in sections
+        if section.is_of_one_list
+        for task_id in section.values.get("tasks", {})
+        if task_id not in names
+    ]
+    hints = id_hints([task_id for _, task_id in unknown], known)
+    for (section, task_id), hint in zip(unknown, hints, strict=True):
+        message = f"[tasks.{task_id}]: the list has no row with that ID"
+        section.document.error("unknown-task", (*section.table, "tasks", task_id), message, hint)
 
 
 def merge(sections: Sequence[Section]) -> Options:

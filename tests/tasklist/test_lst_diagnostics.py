@@ -193,7 +193,7 @@ my.lst:1:10: error[invalid-option]: tags.1 cannot have this value
 my.lst:1:10: error[unknown-task]: [tasks.11]: the list has no row with that ID
     #AIRFLOW [tasks.11]
              ^^^^^^^^^^
-    hint: Did you mean 1? There are: 1.""",
+    hint: Did you mean 1? IDs in this list: 1.""",
     ),
 }
 

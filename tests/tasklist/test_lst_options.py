@@ -462,7 +462,7 @@ class TestTasks:
     def test_of_which_the_list_has_no_row(self):
         found = error("[tasks.44]", "pool = 'a'")
         assert found.message == "[tasks.44]: the list has no row with that ID"
-        assert found.hint == "Did you mean 4? There are: 1, 2, 3, 4."
+        assert found.hint == "Did you mean 4? IDs in this list: 1 to 4."
 
     @pytest.mark.parametrize("name", ["start", '"4 "', "-1", "x4", '""', '"٤"', "9" * 19, "9" * 5000])
     def test_that_are_not_named_after_an_id(self, name):

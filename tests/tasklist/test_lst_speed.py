@@ -62,6 +62,11 @@ SHAPES = {
     "pipes": lambda size: "|" * size * 10,
     "digits": lambda size: row(id="9" * size * 100, parents="9" * size * 100),
     "variables that never close": lambda size: row(arguments="$ENV{" * size),
+    "options": lambda size: "".join(f"#AIRFLOW params.p{n} = {n}\n" for n in range(size)) + row(),
+    "unknown options": lambda size: "".join(f"#AIRFLOW o{n} = {n}\n" for n in range(size)) + row(),
+    "unknown tasks": lambda size: (
+        "".join(f"#AIRFLOW [tasks.{n + size}]\n" for n in range(1, size)) + graph([[]] * size)
+    ),
     "templates that never close": lambda size: row(arguments="{{ a," * (size // 10)),
 }
 
@@ -69,4 +74,5 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_ten_times_the_size_takes_about_ten_times_the_work(shape):
     small, large = SHAPES[shape](300), SHAPES[shape](3000)
+    steps(small)  # imports what such a list needs
     assert steps(large) < 12 * steps(small) + 1000
