@@ -32,7 +32,10 @@ bench: $(READY)
 clean:
 	rm -rf $(VENV) .airflow
 
-$(READY): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+# Where its interpreter or its pip does not work, .venv is made anew.
+$(READY): $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
+
+$(BIN)/python: ;
