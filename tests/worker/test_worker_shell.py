@@ -229,10 +229,13 @@ def is_sleep(pid):
         return False
 
 
+# Under nohup, SIGHUP is ignored by all that the tests start.
 RUN_COMMAND = """
 import json
+import signal
 from pathlib import Path
 from worker_jobs import run_row
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 ran = run_row(Path(sys.argv[1]), module="pyrunner", worker="ShellWorker", arguments=sys.argv[2:])
 print(json.dumps(ran.code))
 """
