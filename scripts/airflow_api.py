@@ -153,10 +153,6 @@ class AirflowApi:
         run: Json = self.api("GET", "dags", dag_id, "dagRuns", run_id)
         return run
 
-    def set_run_state(self, dag_id: str, run_id: str, state: str) -> None:
-        """Mark the run failed (which stops its tasks) or success."""
-        self.api("PATCH", "dags", dag_id, "dagRuns", run_id, json={"state": state})
-
     def task_instances(self, dag_id: str, run_id: str) -> dict[str, Json]:
         """Return the latest try of each of the run's tasks, by task ID in the DAG's order."""
         path = _run_path(dag_id, run_id)

@@ -67,7 +67,6 @@ class Interrupts:
     That is while the worker's own code runs (:meth:`allowed`), but no request is on its way. The first one
     raises there; the attempt is over then, and later ones are dropped. Everything happens on the main
     thread; a worker that runs on another one is not interrupted, as under plain Airflow.
-
     """
 
     def __init__(self) -> None:

@@ -16,24 +16,12 @@ _Rule = Callable[[str], bool | None]
 """Says whether an ignore file ignores a path (a folder's ends with ``/``); None if it is silent on it."""
 
 
-def find_lists(folder: Path) -> list[Path]:
+def find_lists(top: Path) -> Iterator[Path]:
     """
-    Return the task lists in a folder and below it that no ``.airflowignore`` leaves out, in any order.
+    Yield the task lists in a folder and below it that no ``.airflowignore`` leaves out, in any order.
 
     The files' syntax is Airflow's ``[core] dag_ignore_file_syntax``, ``glob`` or ``regexp``.
     """
-    return list(_walk(folder))
-
-
-def find_list(folder: Path, file_name: str) -> Path | None:
-    """Return the task list of that name in the folder itself, without looking at the others."""
-    path = folder / file_name
-    return (
-        path if path.is_file() and not _is_ignored(path.as_posix(), _read_ignores(folder, folder)) else None
-    )
-
-
-def _walk(top: Path) -> Iterator[Path]:
     inherited: dict[str, list[_Rule]] = {}
     entered: set[str] = set()
     for folder, subfolders, files in os.walk(top, followlinks=True):
@@ -48,6 +36,14 @@ def _walk(top: Path) -> Iterator[Path]:
         for name in files:
             if name.endswith(".lst") and not _is_ignored(f"{folder}/{name}", rules):
                 yield Path(folder, name)
+
+
+def find_list(folder: Path, file_name: str) -> Path | None:
+    """Return the task list of that name in the folder itself, without looking at the others."""
+    path = folder / file_name
+    return (
+        path if path.is_file() and not _is_ignored(path.as_posix(), _read_ignores(folder, folder)) else None
+    )
 
 
 def _read_ignores(folder: Path, top: Path) -> list[_Rule]:

@@ -89,7 +89,8 @@ def _build(
     for path in paths:
         same = first.setdefault(dag_id(path), path)
         if same != path:
-            yield None, (_problem("duplicate-dag-id", path, f"{same} has the same DAG ID {dag_id(path)!r}"),)
+            message = f"{same} has the same DAG ID {dag_id(path)!r}"
+            yield None, (_problem("duplicate-dag-id", path, message, "rename one of the two files"),)
             continue
         try:
             dag = PyRunnerDag(path, options_folder=top)
@@ -98,12 +99,11 @@ def _build(
         except LstError as error:
             yield None, error.diagnostics
         except Exception as error:  # no list may ever keep the others from being loaded
-            yield None, (_problem("no-dag", path, f"no DAG can be made of it: {error!r}"),)
+            yield None, (_problem("no-dag", path, f"no DAG can be made of it: {error!r}", "mend the list"),)
         else:
             dag.fileloc = fileloc
             yield dag, ()
 
 
-def _problem(code: str, path: Path, message: str) -> Diagnostic:
-    hint = "rename one of the two files" if code == "duplicate-dag-id" else "mend the list"
+def _problem(code: str, path: Path, message: str, hint: str) -> Diagnostic:
     return Diagnostic(Severity.ERROR, code, str(path), 0, 1, 0, None, "", message, hint)

@@ -151,8 +151,3 @@ def resolve_env(text: str, environment: Mapping[str, str]) -> str:
         return environment[name]
 
     return _ENV_REFERENCE.sub(value, text)
-
-
-def env_names(texts: tuple[str, ...]) -> list[str]:
-    """Return the names that ``$ENV{NAME}`` references in the texts ask for."""
-    return [name for text in texts for name in _ENV_REFERENCE.findall(text)]
