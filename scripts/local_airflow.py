@@ -62,7 +62,8 @@ class LocalAirflow(AirflowApi):
     """An Airflow with a home, ports, and a database of its own: several can run side by side.
 
     `settings` are sections of airflow.cfg, `env` goes to every process, tasks included. Without `login`
-    everybody is admin. `port` 0 takes any free one.
+    everybody is admin. `port` 0 takes any free one. `database` is the SQLAlchemy address of an empty one;
+    without it, that is a file of SQLite's in the home.
     """
 
     def __init__(
@@ -73,11 +74,13 @@ class LocalAirflow(AirflowApi):
         settings: Settings | None = None,
         login: bool = False,
         port: int = 0,
+        database: str = "",
     ) -> None:
         self.home = home.resolve()
         self.dags_folder = self.home / "dags"
         self.log_file = self.home / "airflow.log"
         self.login = login
+        self.database = database or f"sqlite:///{self.home / 'airflow.db'}?timeout=60"
         self.env = self._environment(env or {})
         self._settings = settings or {}
         self._port = port
@@ -110,9 +113,10 @@ class LocalAirflow(AirflowApi):
         self._refuse_a_second()
         self.dags_folder.mkdir(parents=True, exist_ok=True)
         port = self._write_config()
-        # WAL lets readers and the writer work at once; the mode stays with the file.
-        with contextlib.closing(sqlite3.connect(self.home / "airflow.db")) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
+        if self.database.startswith("sqlite"):
+            # WAL lets readers and the writer work at once; the mode stays with the file.
+            with contextlib.closing(sqlite3.connect(self.home / "airflow.db")) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
         _interrupt_on_termination()
         try:
             self.connect(f"http://127.0.0.1:{port}")
@@ -219,7 +223,7 @@ class LocalAirflow(AirflowApi):
         port, log_port, trigger_log_port = _free_ports(self._port, 0, 0)
         own: Settings = {
             "core": {"dags_folder": self.dags_folder, "simple_auth_manager_all_admins": not self.login},
-            "database": {"sql_alchemy_conn": f"sqlite:///{self.home / 'airflow.db'}?timeout=60"},
+            "database": {"sql_alchemy_conn": self.database},
             "api": {"host": "127.0.0.1", "port": port, "base_url": f"http://127.0.0.1:{port}"},
             "logging": {"worker_log_server_port": log_port, "trigger_log_server_port": trigger_log_port},
         }

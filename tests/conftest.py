@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.local_airflow import LocalAirflow
+from tests.postgres import Postgres, postgres_server
 from tests.scheduler.apps import DataServer
 
 # Airflow reads a home when it is imported, in the process of the tests too: not that of whoever runs them.
@@ -30,11 +31,20 @@ def sample_server() -> Iterator[DataServer]:
 
 
 @pytest.fixture(scope="session")
-def airflow(tmp_path_factory: pytest.TempPathFactory, sample_server: DataServer) -> Iterator[LocalAirflow]:
+def postgres() -> Iterator[Postgres]:
+    """One database server for all tests."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, sample_server: DataServer, postgres: Postgres
+) -> Iterator[LocalAirflow]:
     """One Airflow for all tests, with the loader files in place; started when the first test asks for it."""
     url = sample_server.url
     env = {"SAMPLE_DATA_URL": url, "SAMPLE_SLACK_WEBHOOK_URL": f"{url}/slack"}
-    local = LocalAirflow(tmp_path_factory.mktemp("airflow"), env=env)
+    local = LocalAirflow(tmp_path_factory.mktemp("airflow"), env=env, database=postgres.database("airflow"))
     for loader in sorted((ROOT / "dags").glob("*.py")):
         local.add(loader)
     with local:

@@ -24,7 +24,8 @@ from pyrunner_airflow import LstError, parse_lst
 from scripts.airflow_api import AirflowApi
 from scripts.local_airflow import LocalAirflow
 from scripts.sample_data_server import SampleDataServer
-from tests.scheduler.apps import TIMEOUT, command
+from tests.postgres import Postgres
+from tests.scheduler.apps import TIMEOUT
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -47,9 +48,9 @@ ROWS_BEFORE_THE_ERROR = """\
 class Reader:
     """Somebody with a clone, and with an Airflow that runs as soon as it is needed."""
 
-    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+    def __init__(self, folder: Path, env: dict[str, str], database: str) -> None:
         self.clone = folder / "clone"
-        self._airflow = LocalAirflow(folder / "airflow", env=env)
+        self._airflow = LocalAirflow(folder / "airflow", env=env, database=database)
         subprocess.run(["git", "clone", "--quiet", ROOT, self.clone], check=True)
         venv = self.clone / ".venv"
         venv.mkdir()
@@ -88,15 +89,15 @@ class Reader:
 
     def run_airflow(self, line: str) -> None:
         """Run an `airflow` command."""
-        command(self.airflow, *shlex.split(line)[1:])
+        self.airflow.cli(*shlex.split(line)[1:])
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def reader(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Reader]:
     data = ROOT / "example_lst" / "my_sample_app" / "data"
     with SampleDataServer(data, fail_once=["/data2.csv"]) as server:
         env = {"SAMPLE_DATA_URL": server.url, "SAMPLE_SLACK_WEBHOOK_URL": f"{server.url}/slack"}
-        reader = Reader(tmp_path_factory.mktemp("reader"), env)
+        reader = Reader(tmp_path_factory.mktemp("reader"), env, postgres.database("reader"))
         try:
             yield reader
         finally:

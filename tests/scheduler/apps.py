@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Barrier, BrokenBarrierError
 from typing import Any, Self
 
-from scripts.local_airflow import Json, LocalAirflow, LocalAirflowError
+from scripts.local_airflow import Json, LocalAirflow
 from scripts.sample_data_server import SampleDataServer
 
 TIMEOUT = 240
@@ -33,20 +33,6 @@ def note(*seen, app=None):
 
 
 IMPORTS = "from notes import note\nfrom pyrunner import Worker\n\n"
-
-
-def command(airflow: LocalAirflow, *args: str) -> str:
-    """Run an `airflow` command, again where SQLite had another writer just then and Airflow gave up."""
-
-    def tried() -> list[str]:
-        try:
-            return [airflow.cli(*args)]
-        except LocalAirflowError as error:
-            if "database is locked" not in str(error):
-                raise
-            return []
-
-    return airflow.wait(tried, f"airflow {args} to find the database free", TIMEOUT)[0]
 
 
 class Run:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from scripts.local_airflow import LocalAirflow
-from tests.scheduler.apps import TIMEOUT, App, Apps, Run, command
+from tests.scheduler.apps import TIMEOUT, App, Apps, Run
 
 DAYS = [datetime(2026, 3, day, 12, tzinfo=UTC) for day in (1, 2, 3)]
 PROFILE = """
@@ -60,7 +60,7 @@ def runs(app: App, airflow: LocalAirflow) -> list[Run]:
     """Backfill three days, as an operator would."""
     airflow.wait_for_dag("daily_by_hand", timeout=TIMEOUT)
     days = ["--from-date", "2026-03-01", "--to-date", "2026-03-04"]
-    command(airflow, "backfill", "create", "--dag-id", "daily_by_hand", *days, "--max-active-runs", "1")
+    airflow.cli("backfill", "create", "--dag-id", "daily_by_hand", *days, "--max-active-runs", "1")
     airflow.unpause("daily_by_hand")
     found = airflow.api("GET", "dags", "daily_by_hand", "dagRuns", params={"order_by": "logical_date"})
     runs = [Run(airflow, "daily_by_hand", run["dag_run_id"]) for run in found["dag_runs"]]

@@ -11,7 +11,7 @@ from scripts.local_airflow import LocalAirflow
 from tests.examples import sample_results
 from tests.examples.test_examples_under_pyrunner import copy_app
 from tests.examples.test_examples_under_pyrunner import run as run_under_pyrunner
-from tests.scheduler.apps import App, Apps, DataServer, Run, command
+from tests.scheduler.apps import App, Apps, DataServer, Run
 
 pytest_plugins = ["tests.mariadb"]
 
@@ -155,9 +155,7 @@ class TestRestart:
 
     def test_cleared_on_the_command_line_it_is_the_same(self, failed, sample_server, airflow: LocalAirflow):
         sample_server.forget()
-        command(
-            airflow, "dags", "clear", "--run-id", failed[1].run_id, "--only-failed", "-y", "my_sample_app"
-        )
+        airflow.cli("dags", "clear", "--run-id", failed[1].run_id, "--only-failed", "-y", "my_sample_app")
         self.expect_restarted(failed[1], sample_server)
 
     def test_the_other_failed_run_stays_as_it_is(self, failed):
