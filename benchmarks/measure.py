@@ -66,7 +66,7 @@ def write_context(writes: str) -> dict[str, float]:
     from pyrunner_airflow.dag.context import XComContext
 
     task = SimpleNamespace(upstream_task_ids=set())
-    context: Any = XComContext(Mock(try_number=1, task_id="1_a", task=task), Mock(), {}, lambda: None)
+    context: Any = XComContext(Mock(try_number=1, task_id="1_a", task=task), Mock(), {}, lambda: None, print)
     start = time.perf_counter()
     for number in range(int(writes)):
         context["key"] = {"number": number, "text": "x" * 100}

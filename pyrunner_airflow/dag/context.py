@@ -14,10 +14,12 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import re
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, Protocol
 
 from pyrunner_airflow.dag.codec import ContextValueError, decode, encode
@@ -27,6 +29,7 @@ JOURNAL_KEY = "pyrunner.context"
 JOURNAL_BYTES = 60_000
 """How much a running worker's journal holds; Airflow warns of an entry above 64 kB."""
 
+_FINISHED = frozenset({"success", "failed"})  # the states in which a task has published
 _PLAIN_KEY = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?", re.ASCII)
 
 
@@ -35,7 +38,12 @@ class TaskInstance(Protocol):
 
     try_number: int
     task_id: str
+    dag_id: str
+    run_id: str
     task: Any
+
+    def get_task_states(self, dag_id: str, *, run_ids: list[str]) -> dict[str, Any]:
+        """Return, by run and task ID, the states of a DAG's tasks."""
 
     def xcom_pull(self, *, task_ids: str, key: str) -> Any:
         """Return an XCom of this run, or None."""
@@ -55,6 +63,14 @@ class StateStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Forget a value."""
+
+
+class ContextIndexError(ValueError):
+    """An index XCom that somebody edited into something else."""
+
+
+class ContextProcessError(RuntimeError):
+    """A child process of the worker used the context, which can reach Airflow only from the worker's own."""
 
 
 class Entry(NamedTuple):
@@ -102,17 +118,27 @@ class XComContext(MutableMapping[str, Any]):
 
     :param start: what the context holds before any row writes to it.
     :param on_write: told of each write, so that :meth:`journal` can be called in good time.
+    :param warn: told what the user should know.
     """
 
     def __init__(
-        self, ti: TaskInstance, store: StateStore, start: Mapping[str, Any], on_write: Callable[[], None]
+        self,
+        ti: TaskInstance,
+        store: StateStore,
+        start: Mapping[str, Any],
+        on_write: Callable[[], None],
+        warn: Callable[[str], None],
     ) -> None:
         self._ti = ti
         self._store = store
         self._start = start
         self._on_write = on_write
+        self._warn = warn
+        self._pid = os.getpid()
+        self._lock = threading.RLock()  # a worker's threads may all use the context
         self._own: dict[str, Write] = {}
         self._above: dict[str, Entry] | None = None
+        self._looked_at: set[str] = set()
         self._read: dict[str, Any] = {}
         self._journal_is_read = ti.try_number == 1
         self._journal_exists = False
@@ -126,6 +152,7 @@ class XComContext(MutableMapping[str, Any]):
         entry = self._ancestors().get(key)
         if entry is None and key in self._start:
             return copy.deepcopy(self._start[key])
+        entry = entry or self._find_elsewhere(key)
         if entry is None or entry.kind == "deleted":
             raise KeyError(key)
         if key not in self._read:
@@ -190,18 +217,20 @@ class XComContext(MutableMapping[str, Any]):
         self._ti.xcom_push(INDEX_KEY, rows)
 
     def _write(self, key: str, write: Write) -> None:
+        self._check_process()
         self._writes()[key] = write
         self._on_write()
 
     def _writes(self) -> dict[str, Write]:
         """Return this task's writes, those of its earlier attempts included."""
-        if not self._journal_is_read:
-            stored = self._store.get(JOURNAL_KEY)
-            self._journal_exists = stored is not None
-            for key, *write in (stored or {}).get("writes", ()):
-                self._own.setdefault(key, Write(*write))
-            self._journal_is_read = True
-        return self._own
+        with self._lock:
+            if not self._journal_is_read:
+                stored = self._store.get(JOURNAL_KEY)
+                self._journal_exists = stored is not None
+                for key, *write in (stored or {}).get("writes", ()):
+                    self._own[key] = Write(*write)
+                self._journal_is_read = True
+            return self._own
 
     def _journal_rows(self, whole: bool) -> Iterator[list[Any]]:
         room = JOURNAL_BYTES
@@ -221,33 +250,68 @@ class XComContext(MutableMapping[str, Any]):
             key: Entry(
                 max(write.time, above[key].stamp + 1 if key in above else 0), self._ti.task_id, write.kind
             )
-            for key, write in self._writes().items()
+            for key, write in dict(self._writes()).items()
         }
         return {**above, **own}
 
     def _ancestors(self) -> dict[str, Entry]:
         """Return the last write to each key among this task's ancestors."""
-        if self._above is None:
-            self._above = self._walk()
-        return self._above
+        with self._lock:
+            if self._above is None:
+                self._above = self._walk(self._ti.task.upstream_task_ids)
+            return self._above
 
-    def _walk(self) -> dict[str, Entry]:
+    def _find_elsewhere(self, key: str) -> Entry | None:
+        """
+        Return the last write to a key among all tasks that have finished so far.
+
+        PyRunner's workers share one dictionary, so that some rely on a row that happens to run before theirs.
+        """
+        ti, dag = self._ti, self._ti.task.dag
+        with self._lock:
+            states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+            finished = {name for name, state in states.items() if state in _FINISHED and dag.has_task(name)}
+            finished -= self._looked_at
+            last = {name for name in finished if not dag.get_task(name).downstream_task_ids & finished}
+            entry = self._walk(last).get(key)
+            if entry is None or entry.kind == "deleted":
+                return None
+            self._ancestors()[key] = entry
+        if entry.task_id not in ti.task.get_flat_relative_ids(upstream=True):
+            self._warn(
+                f"context[{key!r}] was written by {entry.task_id}, which is not upstream of {ti.task_id} and "
+                f"may come later another time: add {dag.get_task(entry.task_id).row.id} to its PARENT_IDS"
+            )
+        return entry
+
+    def _walk(self, task_ids: Iterable[str]) -> dict[str, Entry]:
+        """Return the last write to each key among these tasks and all that stand above them."""
+        dag = self._ti.task.dag
         found: dict[str, Entry] = {}
-        task = self._ti.task
-        seen = set(task.upstream_task_ids)
-        waiting = deque(sorted(seen))
+        waiting = deque(sorted(task_ids))
         while waiting:
             task_id = waiting.popleft()
-            rows = self._pull(task_id, INDEX_KEY)
-            if rows is None:
-                parents = task.dag.get_task(task_id).upstream_task_ids - seen
-                seen |= parents
-                waiting.extend(sorted(parents))
+            if task_id in self._looked_at:
                 continue
-            for row in rows:
-                entry = Entry(row["stamp"], row["task_id"], row["kind"])
-                found[row["key"]] = max(entry, found.get(row["key"], entry))
+            self._looked_at.add(task_id)
+            entries = self._pull_index(task_id)
+            if entries is None:
+                waiting.extend(sorted(dag.get_task(task_id).upstream_task_ids))
+                continue
+            for key, entry in entries.items():
+                found[key] = max(entry, found.get(key, entry))
         return found
+
+    def _pull_index(self, task_id: str) -> dict[str, Entry] | None:
+        rows = self._pull(task_id, INDEX_KEY)
+        if rows is None:
+            return None
+        try:
+            return {row["key"]: Entry(row["stamp"], row["task_id"], row["kind"]) for row in rows}
+        except (TypeError, KeyError):
+            raise ContextIndexError(
+                f"the XCom {INDEX_KEY!r} of task {task_id} is not as that task wrote it: clear the task"
+            ) from None
 
     def _pull_value(self, key: str, entry: Entry) -> Any:
         value = self._pull(entry.task_id, xcom_key(key))
@@ -256,8 +320,16 @@ class XComContext(MutableMapping[str, Any]):
         return encode(value)
 
     def _pull(self, task_id: str, key: str) -> Any:
+        self._check_process()
         # Without map_indexes: asking for one index logs an error where there is nothing.
         return self._ti.xcom_pull(task_ids=task_id, key=key)
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise ContextProcessError(
+                "a child process can only read what the worker has read before: hand it the values, and let "
+                "it return what is to be written to the context"
+            )
 
 
 def _now() -> int:

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from airflow.providers.standard.operators.python import PythonOperator
@@ -122,7 +123,9 @@ class _AirflowHost:
     def __init__(self, context: dict[str, Any], interrupts: Interrupts) -> None:
         self.airflow = context
         start = {**context["task"].options.cvar, **(context["params"].get("cvar") or {})}
-        self.context = XComContext(context["ti"], context["task_state_store"], start, self._journal_soon)
+        self.context = XComContext(
+            context["ti"], context["task_state_store"], start, self._journal_soon, partial(self.log, "WARN")
+        )
         self.interruptible = interrupts.allowed
         self._interrupts = interrupts
         self._log = context["task"].log

@@ -57,6 +57,28 @@ class Context(MutableMapping[str, Any]):
         """The keys, as ``context.keys`` (PyRunner) and as ``context.keys()`` (a mapping)."""
         return _Keys(self)
 
+    # Not what a mapping inherits: only ``context[key]`` may go on looking where the key is not expected.
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the key's value, or the default."""
+        if key in self:
+            return self[key]
+        return default
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Delete the key and return its value; where there is none, the default or a KeyError."""
+        if default and key not in self:
+            return default[0]
+        value = self[key]
+        del self[key]
+        return value
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return the key's value, after giving it the default where there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
     def has_key(self, key: str) -> bool:
         """Say whether the context has the key."""
         return key in self

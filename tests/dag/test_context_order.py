@@ -1,0 +1,334 @@
+"""Who sees whose writes to the context: the order of the writes, on tasks of any graph with any clocks."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from itertools import pairwise
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyrunner_airflow.dag.context import INDEX_KEY, ContextIndexError, ContextProcessError, XComContext
+from pyrunner_airflow.worker.context import Context
+
+
+class Job:
+    """A run of a DAG, in memory; `parents` by task ID."""
+
+    def __init__(self, parents: dict[str, set[str]]) -> None:
+        self.parents = parents
+        self.states: dict[str, str] = {}
+        self.xcoms: dict[tuple[str, str], object] = {}
+        self.calls: Counter[str] = Counter()
+        self.warnings: list[str] = []
+        self.time = 0
+
+    def get_task(self, task_id: str) -> SimpleNamespace:
+        below = {other for other, parents in self.parents.items() if task_id in parents}
+        return SimpleNamespace(
+            task_id=task_id,
+            upstream_task_ids=set(self.parents[task_id]),
+            downstream_task_ids=below,
+            get_flat_relative_ids=lambda upstream: self.above(task_id),
+            dag=self,
+            row=SimpleNamespace(id=task_id),
+        )
+
+    def has_task(self, task_id: str) -> bool:
+        return task_id in self.parents
+
+    def above(self, task_id: str) -> set[str]:
+        parents = self.parents[task_id]
+        return parents.union(*map(self.above, parents))
+
+    def start(self, task_id: str, **more: object) -> Task:
+        return Task(self, task_id, **more)
+
+    def run(self, task_id: str, *, clock: int = 0, **writes: object) -> None:
+        """Run a task that assigns these keys (... deletes one), on a host whose clock is wrong by so much."""
+        self.time += 1
+        with patch("time.time_ns", return_value=(self.time + clock) * 1000):
+            task = self.start(task_id)
+            for key, value in writes.items():
+                if value is ...:
+                    task.context.pop(key, None)
+                else:
+                    task.context[key] = value
+            task.succeed()
+
+
+class Task:
+    """A running task: Airflow's task instance, as far as the context knows it."""
+
+    dag_id, run_id, try_number = "job", "now", 1
+
+    def __init__(self, job: Job, task_id: str, **start: object) -> None:
+        self.job = job
+        self.task_id = task_id
+        self.task = job.get_task(task_id)
+        self.stored = XComContext(self, SimpleNamespace(), start, lambda: None, job.warnings.append)
+        self.context = Context(self.stored)
+
+    def get_task_states(self, dag_id: str, *, run_ids: list[str]) -> dict[str, dict[str, str]]:
+        self.job.calls["states"] += 1
+        return {self.run_id: dict(self.job.states)}
+
+    def xcom_pull(self, *, task_ids: str, key: str) -> object:
+        self.job.calls["index" if key == INDEX_KEY else "value"] += 1
+        return self.job.xcoms.get((task_ids, key))
+
+    def xcom_push(self, key: str, value: object) -> None:
+        self.job.xcoms[self.task_id, key] = value
+
+    def succeed(self) -> None:
+        self.stored.publish()
+        self.job.states[self.task_id] = "success"
+
+
+@st.composite
+def jobs(
+    draw: st.DrawFn, *, clocks: st.SearchStrategy[int], what: list[str]
+) -> tuple[Job, dict[str, tuple[int, str]]]:
+    """Draw a graph, an order to run it in, and for each task its clock and what it does to the key."""
+    count = draw(st.integers(2, 9))
+    names = [f"t{number}" for number in range(count)]
+    parents = {
+        name: set(draw(st.lists(st.sampled_from(names[:number]), max_size=3))) if number else set()
+        for number, name in enumerate(names)
+    }
+    parents["reader"] = set(draw(st.lists(st.sampled_from(names), min_size=1, max_size=4)))
+    return Job(parents), {name: (draw(clocks), draw(st.sampled_from(what))) for name in names}
+
+
+def do(job: Job, steps: dict[str, tuple[int, str]]) -> list[str]:
+    """Run the tasks, and return those that wrote, first to last."""
+    for name, (clock, what) in steps.items():
+        if what == "read":
+            job.start(name).context.get("key")
+        job.run(name, clock=clock, **({"write": {"key": name}, "delete": {"key": ...}}.get(what, {})))
+    return [name for name, (_, what) in steps.items() if what == "write"]
+
+
+class TestOrder:
+    @given(jobs(clocks=st.integers(-20, 20), what=["write", "read", "idle"]))
+    def test_a_write_beats_those_above_it_whatever_the_clocks_say(self, drawn):
+        job, steps = drawn
+        writers = [name for name in do(job, steps) if name in job.above("reader")]
+        seen = job.start("reader").context.get("key")
+        last = [name for name in writers if not any(name in job.above(other) for other in writers)]
+        assert seen in last if last else seen is None
+
+    @given(jobs(clocks=st.just(0), what=["write", "read", "idle"]))
+    def test_with_right_clocks_the_last_of_all_ancestors_wins(self, drawn):
+        job, steps = drawn
+        writers = [name for name in do(job, steps) if name in job.above("reader")]
+        assert job.start("reader").context.get("key") == (writers[-1] if writers else None)
+
+    @given(jobs(clocks=st.integers(-20, 20), what=["write", "delete", "read", "idle"]))
+    def test_everybody_below_agrees(self, drawn):
+        job, steps = drawn
+        job.parents["other_reader"] = set(job.parents["reader"])
+        do(job, steps)
+        readers = [job.start(name).context.get("key") for name in ("reader", "other_reader")]
+        assert readers[0] == readers[1]
+
+    def test_three_writers_whom_time_and_graph_together_cannot_order(self):
+        """B stands below A, A's clock is ahead of C's, C's is ahead of B's: a circle, if asked in pairs."""
+        job = Job({"a": set(), "b": {"a"}, "c": set(), "reader": {"b", "c"}})
+        job.run("a", clock=100, key="a")
+        job.run("c", clock=50, key="c")
+        job.run("b", clock=-100, key="b")
+        assert job.start("reader").context["key"] == "b"
+
+    def test_a_deletion_is_a_write(self):
+        job = Job({"a": set(), "b": {"a"}, "reader": {"b"}})
+        job.run("a", clock=100, key="a")
+        job.run("b", key=...)
+        reader = job.start("reader").context
+        assert "key" not in reader
+        with pytest.raises(KeyError):
+            reader["key"]
+
+
+class TestElsewhere:
+    """What is written by a row that is not upstream is found by `context[key]`, as a last resort."""
+
+    @pytest.fixture
+    def job(self):
+        job = Job({"a": set(), "b": {"a"}, "reader": set(), "c": {"reader"}})
+        job.run("a", key="a", other=1)
+        job.run("b", key="b")
+        return job
+
+    def test_the_last_write_is_found_with_a_warning_that_says_what_to_do(self, job):
+        assert job.start("reader").context["key"] == "b"
+        assert job.warnings == [
+            "context['key'] was written by b, which is not upstream of reader and may come later another "
+            "time: add b to its PARENT_IDS"
+        ]
+
+    def test_a_read_key_is_known_from_then_on_and_warned_of_once(self, job):
+        context = job.start("reader").context
+        assert (context["key"], context["key"], "key" in context) == ("b", "b", True)
+        assert len(job.warnings) == 1
+
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda context: "key" in context,
+            lambda context: context.get("key"),
+            lambda context: context.has_key("key"),
+            lambda context: list(context),
+            lambda context: context.pop("key", None),
+            lambda context: context.setdefault("key", None),
+        ],
+        ids=["in", "get", "has_key", "keys", "pop", "setdefault"],
+    )
+    def test_nothing_else_looks_there(self, job, ask):
+        assert not ask(job.start("reader").context)
+        assert job.warnings == []
+
+    def test_a_key_that_nobody_wrote_is_a_key_error(self, job):
+        with pytest.raises(KeyError, match="missing"):
+            job.start("reader").context["missing"]
+
+    def test_a_row_that_has_not_finished_is_not_seen(self, job):
+        job.states["b"] = "running"
+        assert job.start("reader").context["key"] == "a"
+
+    def test_who_asks_again_sees_what_has_finished_since(self, job):
+        context = job.start("reader").context
+        with pytest.raises(KeyError):
+            context["late"]
+        job.parents["late"] = set()
+        job.run("late", late=1)
+        assert context["late"] == 1
+
+    def test_what_an_ancestor_wrote_after_it_was_cleared_alone_is_found_without_a_warning(self):
+        job = Job({"a": set(), "b": {"a"}, "reader": {"b"}})
+        job.run("a", key=1)
+        job.start("b").context.get("key")
+        job.run("b", own=1)
+        job.run("a", key=1, new=2)
+        assert job.start("reader").context["new"] == 2
+        assert job.warnings == []
+
+    def test_what_was_deleted_above_is_not_looked_for(self, job):
+        job.parents["reader"] = {"deleter"}
+        job.parents["deleter"] = {"writer"}
+        job.parents["writer"] = set()
+        job.run("writer", key="writer")
+        job.run("deleter", key=...)
+        with pytest.raises(KeyError):
+            job.start("reader").context["key"]
+
+
+class TestCalls:
+    """Each is a request to Airflow."""
+
+    def test_none_for_a_task_that_does_not_touch_the_context(self):
+        job = Job({"a": set(), "b": {"a"}})
+        job.run("a", key=1)
+        job.run("b")
+        assert not job.calls
+        assert [task for task, _ in job.xcoms] == ["a", "a"]
+
+    @pytest.mark.parametrize("length", [2, 50])
+    def test_two_to_read_what_a_chain_has_passed_on(self, length):
+        names = [f"t{number}" for number in range(length)]
+        job = Job({"t0": set()} | {child: {parent} for parent, child in pairwise(names)})
+        for name in names[:-1]:
+            job.run(name, key=name)
+        job.calls.clear()
+        assert job.start(names[-1]).context["key"] == names[-2]
+        assert job.calls == {"index": 1, "value": 1}
+
+    def test_one_for_each_parent_and_one_for_the_value_below_a_fan_in(self):
+        writers = {f"w{number}": set() for number in range(200)}
+        job = Job(writers | {"reader": set(writers)})
+        for name in writers:
+            job.run(name, **{name: 1, "common": name})
+        job.calls.clear()
+        assert job.start("reader").context["common"] == "w199"
+        assert job.calls == {"index": 200, "value": 1}
+
+    def test_two_to_find_out_that_a_key_is_missing_at_the_end_of_a_chain(self):
+        names = [f"t{number}" for number in range(50)]
+        job = Job({"t0": set()} | {child: {parent} for parent, child in pairwise(names)})
+        for name in names[:-1]:
+            job.run(name, key=name)
+        context = job.start(names[-1]).context
+        assert context["key"]
+        job.calls.clear()
+        with pytest.raises(KeyError):
+            context["missing"]
+        assert job.calls == {"states": 1, "index": 1}
+
+
+class TestThreads:
+    def test_all_threads_of_a_worker_read_and_write(self):
+        job = Job({"a": set(), "b": {"a"}})
+        job.run("a", **{f"k{number}": number for number in range(20)})
+        context = job.start("b").context
+        begin = threading.Barrier(20)
+        seen = {}
+
+        def use(number: int) -> None:
+            begin.wait()
+            seen[number] = context[f"k{number}"]
+            context[f"new{number}"] = number
+
+        threads = [threading.Thread(target=use, args=(number,)) for number in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert seen == {number: number for number in range(20)}
+        assert len(context) == 40
+        assert job.calls["index"] == 1
+
+
+class TestChildProcess:
+    """A child of the worker shares its connection to Airflow: two that use it read each other's answers."""
+
+    def in_child(self, use) -> str:
+        reading, writing = os.pipe()
+        if not (pid := os.fork()):
+            try:
+                said = repr(use())
+            except Exception as error:
+                said = type(error).__name__
+            os.write(writing, said.encode())
+            os._exit(0)
+        os.close(writing)
+        os.waitpid(pid, 0)
+        with os.fdopen(reading) as pipe:
+            return pipe.read()
+
+    @pytest.fixture
+    def context(self):
+        job = Job({"a": set(), "b": {"a"}})
+        job.run("a", key=1, other=2)
+        return job.start("b").context
+
+    def test_it_may_read_what_the_worker_has_read(self, context):
+        assert context["key"] == 1
+        assert self.in_child(lambda: context["key"]) == "1"
+
+    @pytest.mark.parametrize("use", [lambda c: c["key"], lambda c: c.update(key=2), lambda c: c["no"]])
+    def test_anything_else_is_refused(self, context, use):
+        assert self.in_child(lambda: use(context)) == ContextProcessError.__name__
+
+
+@pytest.mark.parametrize("index", ["nonsense", 5, [1], [{"key": "a"}], [{"key": [], "stamp": 1}], {"a": 1}])
+def test_an_index_that_somebody_edited_is_an_error_that_names_the_task(index):
+    job = Job({"a": set(), "b": {"a"}})
+    job.run("a", key=1)
+    job.xcoms["a", INDEX_KEY] = index
+    with pytest.raises(ContextIndexError, match="task a is not as that task wrote it"):
+        job.start("b").context["key"]
