@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, Protocol
 
-from pyrunner_airflow.dag.codec import ContextValueError, decode, encode
+from pyrunner_airflow.dag.codec import ContextValueError, decode, encode, to_xcom
 
 INDEX_KEY = "pyrunner.context"
 JOURNAL_KEY = "pyrunner.context"
@@ -31,6 +31,9 @@ JOURNAL_BYTES = 60_000
 
 _FINISHED = frozenset({"success", "failed"})  # the states in which a task has published
 _PLAIN_KEY = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?", re.ASCII)
+
+_UNREADABLE = (ImportError, TypeError, ValueError, AttributeError, LookupError)
+"""What Airflow raises of an XCom that somebody edited into something else."""
 
 
 class TaskInstance(Protocol):
@@ -157,16 +160,16 @@ class XComContext(MutableMapping[str, Any]):
             raise KeyError(key)
         if key not in self._read:
             self._read[key] = self._pull_value(key, entry)
-        return decode(self._read[key])
+        try:
+            return decode(self._read[key])
+        except ContextValueError as error:
+            raise _unreadable(key, entry, error) from error
 
     def __setitem__(self, key: str, value: Any) -> None:
         try:
             encoded = encode(value)
         except ContextValueError as error:
-            raise ContextValueError(
-                f"context[{key!r}]: {error}. Keep it in a file or database and its path or key in the "
-                f"context, or convert it to str, numbers, lists and dictionaries."
-            ) from error
+            raise ContextValueError(f"context[{key!r}]: {error}") from error
         self._write(key, Write(_now(), False, encoded))
 
     def __delitem__(self, key: str) -> None:
@@ -212,8 +215,8 @@ class XComContext(MutableMapping[str, Any]):
         index = self._index()
         for key, write in dict(self._own).items():
             if not write.deleted:
-                self._ti.xcom_push(xcom_key(key), decode(write.encoded))
-        rows = [{"key": key, **entry._asdict()} for key, entry in sorted(index.items())]
+                self._ti.xcom_push(xcom_key(key), to_xcom(write.encoded))
+        rows = [{"key": encode(key), **entry._asdict()} for key, entry in sorted(index.items())]
         self._ti.xcom_push(INDEX_KEY, rows)
 
     def _write(self, key: str, write: Write) -> None:
@@ -228,14 +231,14 @@ class XComContext(MutableMapping[str, Any]):
                 stored = self._store.get(JOURNAL_KEY)
                 self._journal_exists = stored is not None
                 for key, *write in (stored or {}).get("writes", ()):
-                    self._own[key] = Write(*write)
+                    self._own[decode(key)] = Write(*write)
                 self._journal_is_read = True
             return self._own
 
     def _journal_rows(self, whole: bool) -> Iterator[list[Any]]:
         room = JOURNAL_BYTES
         for key, write in dict(self._own).items():
-            row = [key, *write]
+            row = [encode(key), *write]
             if not whole:
                 size = len(json.dumps(row))
                 if size > room:
@@ -307,17 +310,20 @@ class XComContext(MutableMapping[str, Any]):
         if rows is None:
             return None
         try:
-            return {row["key"]: Entry(row["stamp"], row["task_id"], row["kind"]) for row in rows}
-        except (TypeError, KeyError):
+            return {decode(row["key"]): Entry(row["stamp"], row["task_id"], row["kind"]) for row in rows}
+        except (TypeError, KeyError, ContextValueError):
             raise ContextIndexError(
                 f"the XCom {INDEX_KEY!r} of task {task_id} is not as that task wrote it: clear the task"
             ) from None
 
     def _pull_value(self, key: str, entry: Entry) -> Any:
-        value = self._pull(entry.task_id, xcom_key(key))
+        try:
+            value = self._pull(entry.task_id, xcom_key(key))
+        except _UNREADABLE as error:
+            raise _unreadable(key, entry, error) from error
         if value is None and entry.kind != "none":
             raise KeyError(f"{key}: the XCom {xcom_key(key)!r} of task {entry.task_id} is gone")
-        return encode(value)
+        return value
 
     def _pull(self, task_id: str, key: str) -> Any:
         self._check_process()
@@ -330,6 +336,13 @@ class XComContext(MutableMapping[str, Any]):
                 "a child process can only read what the worker has read before: hand it the values, and let "
                 "it return what is to be written to the context"
             )
+
+
+def _unreadable(key: str, entry: Entry, error: Exception) -> ContextValueError:
+    return ContextValueError(
+        f"context[{key!r}]: the XCom {xcom_key(key)!r} of task {entry.task_id} is not as that task wrote it: "
+        f"{error}"
+    )
 
 
 def _now() -> int:
