@@ -11,7 +11,7 @@ import pytest
 
 from scripts.local_airflow import LocalAirflow
 from tests.postgres import Postgres, postgres_server
-from tests.scheduler.apps import DataServer
+from tests.scheduler.apps import Apps, DataServer, apps_in
 
 # Airflow reads a home when it is imported, in the process of the tests too: not that of whoever runs them.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow_home_")
@@ -49,6 +49,12 @@ def airflow(
         local.add(loader)
     with local:
         yield local
+
+
+@pytest.fixture(scope="module")
+def apps(airflow: LocalAirflow) -> Iterator[Apps]:
+    """Put apps into Airflow's dags folder; they go when the module's tests are done."""
+    yield from apps_in(airflow)
 
 
 @pytest.fixture
