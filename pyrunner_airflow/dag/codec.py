@@ -93,7 +93,7 @@ def to_xcom(encoded: Any) -> Any:
         return _CONTAINERS[name](map(to_xcom, data))
     module, _, class_name = name.rpartition(".")
     if module.split(".")[0] in _SERDE_MODULES:
-        return deserialize(encoded)
+        return _decode(encoded)
     # The class may be gone: an app's modules are forgotten when its worker is done.
     body = {"__module__": module, "__version__": version, "serialize": lambda _: to_xcom(data)}
     return type(class_name, (), body)()
@@ -147,7 +147,9 @@ def _encode_container(value: Any, depth: int) -> Any:
 
 def _encode_object(value: Any, depth: int) -> Any:
     kind = kind_of(value)
-    form = None if kind in ("enum", "ndarray") else _serde_form(value, depth)
+    # Of a complex number serde takes the real part, with a warning that the worker's author would see.
+    is_ours = kind in ("enum", "ndarray") or (kind == "numpy" and value.dtype.kind == "c")
+    form = None if is_ours else _serde_form(value, depth)
     if form is not None:
         return form
     if kind in (None, "model"):

@@ -82,8 +82,7 @@ def is_same(value: Any, other: Any) -> bool:
     if isinstance(value, (set, frozenset)):
         return {(type(item), item) for item in value} == {(type(item), item) for item in other}
     if isinstance(value, (datetime, time)):
-        zones = [(type(moment.tzinfo), repr(moment.tzinfo), moment.fold) for moment in (value, other)]
-        return bool(value == other) and zones[0] == zones[1]
+        return bool(value == other) and _zone(value) == _zone(other)
     if isinstance(value, (float, complex, Decimal)):
         return repr(value) == repr(other)
     if kind_of(value) in ("numpy", "ndarray"):
@@ -92,6 +91,12 @@ def is_same(value: Any, other: Any) -> bool:
         return _is_same_frame(value, other)
     fields = fields_of(value)
     return bool(value == other) if fields is None else is_same(fields, fields_of(other))
+
+
+def _zone(moment: datetime | time) -> tuple[Any, ...]:
+    # Where there is a zone, fold counts only in the hours that come twice; pendulum sets it anywhere.
+    offset = moment.utcoffset()
+    return type(moment.tzinfo), repr(moment.tzinfo), moment.fold if offset is None else offset
 
 
 def _is_same_frame(value: Any, other: Any) -> bool:

@@ -1,0 +1,320 @@
+"""
+Values for the context: those that travel between tasks, and those that are refused.
+
+A module of its own, without anything of ours, so that the workers of a real job can import it.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter, OrderedDict, UserDict, defaultdict, deque, namedtuple
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, Flag, IntEnum, StrEnum
+from http import HTTPStatus
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy
+import pandas
+import pendulum
+from pydantic import BaseModel
+
+ALLOWED = f"airflow.* {__name__}.*"
+"""What ``[core] allowed_deserialization_classes`` must be for all of these to travel."""
+
+
+class Color(Enum):
+    RED = "red"
+    CRIMSON = "red"
+    BLUE = ("any", ["value"])
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
+class Mode(StrEnum):
+    FAST = "fast"
+
+
+class Access(Flag):
+    READ = 1
+    WRITE = 2
+
+
+@dataclass
+class Order:
+    number: int
+    item: Any = None
+
+
+@dataclass(frozen=True)
+class Frozen:
+    number: int
+
+
+@dataclass
+class Computed:
+    number: int
+    double: int = field(init=False)
+
+    def __post_init__(self):
+        self.double = self.number * 2
+
+
+class Customer(BaseModel):
+    name: str
+    since: date
+    orders: list[Order] = []
+
+
+class Anything(BaseModel):
+    item: Any
+
+
+class Outer:
+    class Inner(Enum):
+        ONE = 1
+
+
+Point = namedtuple("Point", "x y")
+Text = type("Text", (str,), {"__module__": __name__})
+Number = type("Number", (int,), {"__module__": __name__})
+Row = type("Row", (dict,), {"__module__": __name__})
+Rows = type("Rows", (list,), {"__module__": __name__})
+
+BERLIN = ZoneInfo("Europe/Berlin")
+PLAIN: dict[str, Any] = {
+    "none": None,
+    "true": True,
+    "int": 42,
+    "largest_int": 2**63 - 1,
+    "smallest_int": -(2**63),
+    "float": 0.1,
+    "whole_float": 1.0,
+    "small_float": 5e-324,
+    "text": 'Zürich "株" \U0001f600 \x7f\\u0000',
+    "empty": "",
+    "list": [1, "a", None, [2.5, []]],
+    "dict": {"b": {"": []}, "a": None, "株": 1},
+    "dict_of_an_aws_error": {"__type": "NotFound", "__version__": 1, "__data__": [1]},
+    "rows": [{"id": number, "name": f"customer {number}", "amount": number / 4} for number in range(20)],
+}
+"""Stored as they are."""
+
+NATIVE: dict[str, Any] = {
+    "tuple": (1, ("a", [2])),
+    "set": {1, "a", (2, 3)},
+    "frozenset": frozenset({1, frozenset({2})}),
+    "set_of_dates": {date(2026, 3, 1), date(2026, 3, 2)},
+    "date": date(2026, 3, 1),
+    "datetime_utc": datetime(2026, 3, 1, 12, 30, 1, 123456, tzinfo=UTC),
+    "datetime_zone": datetime(2026, 3, 1, 12, 30, tzinfo=BERLIN),
+    "datetime_naive": datetime(2026, 3, 1, 12, 30, 1, 123456),
+    "timedelta": timedelta(days=-1, microseconds=1),
+    "pendulum_datetime": pendulum.datetime(2026, 3, 1, 12, 30, tz="Europe/Berlin"),
+    "pendulum_date": pendulum.date(2026, 3, 1),
+    "decimal": Decimal("12.5"),
+    "uuid": UUID("12345678-1234-5678-1234-567812345678"),
+    "numpy_int": numpy.int64(5),
+    "numpy_float": numpy.float32(0.1),
+    "numpy_bool": numpy.bool_(True),
+    "frame": pandas.DataFrame(
+        {"id": [1, 2], "name": ["a", None], "day": pandas.to_datetime(["2026-03-01"] * 2)}
+    ),
+    "frame_with_index": pandas.DataFrame({"x": [1.5, math.nan]}, index=pandas.Index(["a", "b"], name="k")),
+    "dataclass": Order(1, "a"),
+    "dataclass_frozen": Frozen(1),
+    "dataclass_with_tuple": Order(1, (1, 2)),
+    "pydantic": Customer(name="株", since=date(2026, 3, 1), orders=[Order(1)]),
+}
+"""Stored in the form of Airflow's own serialization: any task pulls them as they are."""
+
+TAGGED: dict[str, Any] = {
+    "int_65_bits": 2**63,
+    "int_huge": -(3**20_000),
+    "nan": math.nan,
+    "infinity": math.inf,
+    "minus_infinity": -math.inf,
+    "float_without_point": 1e16,
+    "float_largest": 1.7976931348623157e308,
+    "minus_zero": -0.0,
+    "nul": "a\0b",
+    "only_nul": "\0",
+    "lone_surrogate": "\udc80 and \\x",
+    "surrogate_pair": "\ud83d\ude00",
+    "bytes": b"\x00\xff",
+    "bytearray": bytearray(b"\x00\xff"),
+    "complex": complex(-0.0, math.nan),
+    "path": Path("/data/größe/x.csv"),
+    "path_pure": PurePath("a/../b"),
+    "path_windows": PureWindowsPath(r"C:\data\x.csv"),
+    "path_undecodable": PurePosixPath("/data/\udcff"),
+    "enum": Color.RED,
+    "enum_alias": Color.CRIMSON,
+    "enum_odd_value": Color.BLUE,
+    "enum_nested": Outer.Inner.ONE,
+    "int_enum": Level.LOW,
+    "str_enum": Mode.FAST,
+    "enum_stdlib": HTTPStatus.NOT_FOUND,
+    "flags": Access.READ | Access.WRITE,
+    "no_flags": Access(0),
+    "time": time(12, 30, 1, 5),
+    "time_zone": time(12, 30, tzinfo=UTC, fold=1),
+    "datetime_offset": datetime(2026, 3, 1, tzinfo=timezone(timedelta(hours=5, minutes=30), "IST")),
+    "datetime_last": datetime.max,
+    "datetime_first": datetime.min,
+    "datetime_of_pendulums_zone": datetime(2026, 3, 1, tzinfo=pendulum.timezone("Europe/Berlin")),
+    "timedelta_largest": timedelta.max,
+    "timezone": UTC,
+    "pendulum_time": pendulum.time(12, 30),
+    "pendulum_naive": pendulum.naive(2026, 3, 1),
+    "pendulum_duration": pendulum.duration(years=1, months=-2, days=3, microseconds=4),
+    "pendulum_interval": pendulum.interval(pendulum.datetime(2026, 3, 1), pendulum.datetime(2025, 3, 1)),
+    "decimal_zeros": Decimal("1.10"),
+    "decimal_long": Decimal("3.14159265358979323846264338327950288"),
+    "decimal_exponent": Decimal("1E+20"),
+    "decimal_nan": Decimal("sNaN"),
+    "deque": deque([1, (2,)], maxlen=3),
+    "ordered_dict": OrderedDict([("b", 1), ("a", 2)]),
+    "defaultdict": defaultdict(list, {"a": [1]}),
+    "defaultdict_without": defaultdict(None, {1: 2}),
+    "dict_int_keys": {1: "a", "1": "b"},
+    "dict_any_keys": {None: 1, True: 2, 2.5: 3, (1, ("a",)): 4, b"x": 5, Color.RED: 6, date(2026, 3, 1): 7},
+    "dict_nul_key": {"a\0": 1},
+    "dict_like_serde": {"__classname__": "os.system", "__version__": 0, "__data__": "true"},
+    "dict_like_old_serde": {"__type": "dict", "__var": {"a": 1}},
+    "dict_like_a_schema": {"__id__": 1},
+    "dict_like_ours": {"__pyrunner__": "float", "value": "nan"},
+    "set_of_paths": {Path("/a"), Path("/b")},
+    "frozenset_of_bytes": frozenset({b"a", frozenset({b"b"})}),
+    "numpy_array": numpy.arange(6, dtype="<i4").reshape(2, 3),
+    "numpy_array_dates": numpy.array(["2026-03-01", "NaT"], dtype="datetime64[D]"),
+    "numpy_array_records": numpy.array([(1, 2.5)], dtype=[("id", "i4"), ("x", "f8")]),
+    "numpy_array_empty": numpy.empty((0, 3)),
+    "numpy_nan": numpy.float64("nan"),
+    "numpy_complex": numpy.complex64(1 - 2j),
+    "numpy_datetime": numpy.datetime64("2026-03-01T12:30"),
+    "numpy_str": numpy.str_("a"),
+    "dataclass_of_anything": Order(1, {"path": Path("/a"), "order": Order(2, math.nan)}),
+    "dataclass_with_computed_field": Computed(2),
+    "pydantic_of_anything": Anything(item=[Path("/a"), (1, Anything(item=b"x"))]),
+}
+"""Stored tagged."""
+
+NESTED: dict[str, Any] = {
+    "paths_in_rows": {
+        "rows": [{"file": Path("/a"), "seen": {Path("/b")}}],
+        "at": (time(1), [Decimal("1.10")]),
+    },
+    "tags_in_tuples": (b"a", (math.nan, {"__pyrunner__": (1,)})),
+    "tuple_keys_of_tags": {(Path("/a"), Color.RED): defaultdict(set, {2**70: {b"x"}})},
+    "frames": {"all": [pandas.DataFrame({"x": [1]})], "array": (numpy.zeros(2),)},
+    "hours_that_come_twice": [datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN, fold=fold) for fold in (0, 1)],
+    "orders": [Order(1), Order(2, deque([Order(3)]))],
+    "deep": [[[[[[[[{"a": ({"b": [{1: [[["end"]]]}]},)}]]]]]]]],
+}
+VALUES = {**PLAIN, **NATIVE, **TAGGED, **NESTED}
+"""Everything that travels, by name."""
+
+
+def refused_values() -> dict[str, tuple[Any, str]]:
+    """Return what cannot travel, by name, with how the error goes on after ``context['key']: ``."""
+    cycle: list[Any] = []
+    cycle.append({"again": cycle})
+    cyclic = Order(1)
+    cyclic.item = cyclic
+
+    class Local(Enum):
+        ONE = 1
+
+    convert = "convert it to text, numbers, lists and dictionaries, or keep it in a file"
+    base = "which would come back as its base: store"
+    deep = f"value is nested more than 90 levels deep, or holds itself: {convert}"
+    here = __name__
+    cannot = f"which cannot travel to another task: {convert}"
+    return {
+        "function": (len, f"value is a builtin_function_or_method, {cannot}"),
+        "lambda": ([lambda: 1], f"value[0] is a function, {cannot}"),
+        "class": (Order, f"value is a type, {cannot}"),
+        "lock": ({"a": [threading.Lock()]}, f'value["a"][0] is a _thread.lock, {cannot}'),
+        "generator": ((x for x in ()), f"value is a generator, {cannot}"),
+        "object": ({1: (object(),)}, f"value[1][0] is a object, {cannot}"),
+        "userdict": (UserDict(), f"value is a collections.UserDict, {cannot}"),
+        "in_dataclass": ([Order(1, {"x": object()})], f'value[0].item["x"] is a object, {cannot}'),
+        "in_key": (
+            {(1, len): 1},
+            "value key (1, <built-in function len>)[1] is a builtin_function_or_method, ",
+        ),
+        "in_set": ({len}, "value element <built-in function len> is a builtin_function_or_method, "),
+        "namedtuple": (
+            {"rows": [1, 2, 3, Point(1, 2)]},
+            f'value["rows"][3] is a {here}.Point, {base} tuple(...) of it',
+        ),
+        "text": (Text("a"), f"value is a {here}.Text, {base} str(...) of it"),
+        "key": ({Text("a"): 1}, f"value key 'a' is a {here}.Text, {base} str(...) of it"),
+        "number": (Number(1), f"value is a {here}.Number, {base} int(...) of it"),
+        "row": (Row(a=1), f"value is a {here}.Row, {base} dict(...) of it"),
+        "rows": (Rows([1]), f"value is a {here}.Rows, {base} list(...) of it"),
+        "counter": (Counter("aab"), f"value is a collections.Counter, {base} dict(...) of it"),
+        "local_enum": (
+            Local.ONE,
+            f"value is a {here}.refused_values.<locals>.Local, whose class cannot be found",
+        ),
+        "default": (
+            {"a": defaultdict(lambda: 1)},
+            'value["a"] is a collections.defaultdict, whose default factory is none of Python\'s own types',
+        ),
+        "objects": (
+            numpy.array([object()]),
+            "value is a numpy.ndarray, which cannot travel to another task (",
+        ),
+        "mixed_frame": (pandas.DataFrame({"x": [1, "a"]}), f"value is a pandas.DataFrame, {cannot}"),
+        "timestamp": (pandas.Timestamp("2026-03-01"), "value is a pandas.Timestamp, "),
+        "cycle": (cycle, deep),
+        "cyclic_dataclass": (cyclic, deep),
+        "deep": (_nested(91), deep),
+    }
+
+
+def _nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+DEEPEST = _nested(90)
+
+
+def image(value: Any) -> Any:
+    """Return what makes up a value, types included: equal values have equal images, and NaN is NaN."""
+    kind = type(value).__module__, type(value).__qualname__
+    if isinstance(value, OrderedDict):
+        return kind, [(image(key), image(item)) for key, item in value.items()]
+    if isinstance(value, dict):
+        items = sorted((repr(image(key)), image(item)) for key, item in value.items())
+        return kind, getattr(value, "default_factory", None), items
+    if isinstance(value, (set, frozenset)):
+        return kind, sorted(repr(image(item)) for item in value)
+    if isinstance(value, (list, tuple, deque)):
+        return kind, getattr(value, "maxlen", None), [image(item) for item in value]
+    if isinstance(value, (datetime, time)):
+        fold = value.fold if value.utcoffset() is None else None
+        return kind, value.isoformat(), fold, type(value.tzinfo), repr(value.tzinfo)
+    if isinstance(value, (numpy.ndarray, numpy.generic)):
+        return kind, str(value.dtype), value.shape, value.tobytes()
+    if isinstance(value, pandas.DataFrame):
+        return kind, value.to_json(orient="table"), [str(dtype) for dtype in value.dtypes]
+    if isinstance(value, BaseModel):
+        return kind, image(dict(value))
+    if is_dataclass(value):
+        return kind, [(item.name, image(getattr(value, item.name))) for item in fields(value)]
+    if isinstance(value, pendulum.Duration):
+        return kind, value.years, value.months, value.as_timedelta()
+    return kind, hex(value) if type(value) is int else repr(value)
