@@ -19,26 +19,27 @@ class RunParameterError(ValueError):
 
 def run_parameters(rows: Iterable[TaskRow]) -> dict[str, Param]:
     """Return the parameters that every run of a task list takes; the trigger form offers the rows by name."""
-    names = {str(row.id): f"{row.id} {row.name}" for row in rows}
-    ids = [int(id_) for id_ in names]
+    labels = {str(row.id): f"{row.id} {row.name}" for row in rows}
+    ids = [int(id_) for id_ in labels]
+    # The form reads each field's own schema, so each of the four has the labels.
 
-    def several(option: str, description: str) -> Param:
-        items = {"type": "integer", "enum": ids}
-        schema: dict[str, Any] = {"items": items, "examples": ids, "values_display": names}
-        return Param(None, description, type=["null", "array"], title=option, **schema)
+    def several(title: str, description: str) -> Param:
+        items = {"enum": [*ids, *labels]}  # the form hands on as text what was chosen
+        schema: dict[str, Any] = {"items": items, "examples": ids, "values_display": labels}
+        return Param(None, description, type=["null", "array"], title=title, **schema)
 
-    def one(option: str, description: str) -> Param:
-        schema: dict[str, Any] = {"enum": [None, *ids], "values_display": names}
-        return Param(None, description, title=option, **schema)
+    def one(title: str, description: str) -> Param:
+        schema: dict[str, Any] = {"enum": [None, *ids], "values_display": {"null": "all rows", **labels}}
+        return Param(None, description, title=title, **schema)
 
     return {
         "exec_only": several(
             "exec_only (-x)", "Run only these rows; the others are skipped and count as done."
         ),
         "norun": several("norun (-N)", "Skip these rows; they count as done."),
-        "from": one("from (-D)", "Run only this row and all that stand below it."),
-        "to": one("to (-A)", "Run only this row and all that stand above it."),
-        "cvar": Param({}, "What the context holds before a row writes to it.", type="object", title="cvar"),
+        "from": one("from (-D)", "Run only this row and all rows below it."),
+        "to": one("to (-A)", "Run only this row and all rows above it."),
+        "cvar": Param(None, "Keys and values that the context starts with.", type=["null", "object"]),
     }
 
 
@@ -51,8 +52,8 @@ def is_selected(task: Any, params: Mapping[str, Any]) -> bool:
     only, without, below, above = (params.get(name) for name in ("exec_only", "norun", "from", "to"))
     row_id = task.row.id
     return (
-        (only is None or row_id in only)
-        and row_id not in (without or ())
+        (only is None or row_id in map(int, only))
+        and row_id not in map(int, without or ())
         and (below is None or below in {row_id, *_relatives(task, upstream=True)})
         and (above is None or above in {row_id, *_relatives(task, upstream=False)})
     )

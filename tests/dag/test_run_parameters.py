@@ -1,6 +1,7 @@
 """Which rows a run's parameters choose: the same that python-batch-runner's NodeRegister chooses."""
 
 import contextlib
+import copy
 import io
 import json
 
@@ -36,6 +37,13 @@ def chosen(dag, **params):
     return {task.row.id for task in dag.tasks if is_selected(task, values)}
 
 
+def accept(dag, conf):
+    """Check what a run is started with, as Airflow does."""
+    params = copy.deepcopy(dag.params)
+    params.update(conf)
+    params.validate()
+
+
 def chosen_by_pyrunner(path, option, value):
     method = {"exec_only": "exec_only", "norun": "exec_disable", "from": "exec_from", "to": "exec_to"}[option]
     with contextlib.redirect_stdout(io.StringIO()):
@@ -69,15 +77,28 @@ def test_an_empty_norun_leaves_nothing_out(dag):
     assert chosen(dag, norun=[]) == set(EDGES)
 
 
+@pytest.mark.parametrize("name", ["exec_only", "norun"])
+def test_several_ids_may_be_texts_as_the_trigger_form_sends_them(dag, name):
+    conf = {name: ["2", "4"]}
+    accept(dag, conf)
+    assert chosen(dag, **conf) == chosen(dag, **{name: [2, 4]})
+
+
 @pytest.mark.parametrize(
     "conf",
-    [{"exec_only": [77]}, {"norun": [1, 0]}, {"from": 10}, {"to": "3"}, {"exec_only": 3}, {"cvar": []}],
+    [
+        {"exec_only": [77]},
+        {"exec_only": ["77"]},
+        {"exec_only": 3},
+        {"norun": [1, 0]},
+        {"from": 10},
+        {"to": "3"},
+        {"cvar": []},
+    ],
 )
-def test_an_id_that_the_list_does_not_have_is_refused_by_name(dag, conf):
-    params = dag.params.__class__(dag.params)
+def test_a_value_that_cannot_be_is_refused_by_name(dag, conf):
     with pytest.raises(ParamValidationError, match=next(iter(conf))):
-        params.update(conf)
-        params.validate()
+        accept(dag, conf)
 
 
 @pytest.mark.parametrize(
