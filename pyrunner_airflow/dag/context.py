@@ -83,7 +83,10 @@ class Entry(NamedTuple):
     """Orders the writes to a key: microseconds since 1970, or one more than a later write that was seen."""
     task_id: str
     kind: str
-    """``value``; ``none`` for None, which XCom cannot tell from nothing; ``deleted``."""
+    """
+    ``value``; ``none`` for None, which XCom cannot tell from nothing; ``float``, of which SQLite may make an
+    integer; ``deleted``.
+    """
 
 
 class Write(NamedTuple):
@@ -97,7 +100,9 @@ class Write(NamedTuple):
     @property
     def kind(self) -> str:
         """The kind of the :class:`Entry` that tells of this write."""
-        return "deleted" if self.deleted else "none" if self.encoded is None else "value"
+        if self.deleted:
+            return "deleted"
+        return {type(None): "none", float: "float"}.get(type(self.encoded), "value")
 
 
 def xcom_key(key: str) -> str:
@@ -323,7 +328,7 @@ class XComContext(MutableMapping[str, Any]):
             raise _unreadable(key, entry, error) from error
         if value is None and entry.kind != "none":
             raise KeyError(f"{key}: the XCom {xcom_key(key)!r} of task {entry.task_id} is gone")
-        return value
+        return float(value) if entry.kind == "float" and type(value) is int else value
 
     def _pull(self, task_id: str, key: str) -> Any:
         self._check_process()

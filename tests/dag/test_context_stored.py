@@ -1,0 +1,163 @@
+"""The context over real database columns and over the journal: values and keys come back as they were."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from airflow.models.xcom import XComModel
+from airflow.sdk.bases.xcom import BaseXCom
+from sqlalchemy import Column, MetaData, String, Table, create_engine, select
+from sqlalchemy.pool import StaticPool
+
+from pyrunner_airflow.dag.codec import ContextValueError
+from pyrunner_airflow.dag.context import XComContext, xcom_key
+from tests.context_values import VALUES, image
+
+ODD_KEYS = [
+    "a?b",
+    "a b",
+    "a%20b",
+    "x/slice",
+    "..",
+    "line\nbreak",
+    "株",
+    "a\0b",
+    "\udc80",
+    "\ud83d\ude00",
+    "\U0001f600",
+]
+XCOMS = Table(
+    "xcom", MetaData(), Column("task", String), Column("key", String), Column("value", XComModel.value.type)
+)
+
+
+class Task:
+    """Airflow's task instance, as far as the context knows it; its XComs are in a real database."""
+
+    dag_id, run_id = "job", "now"
+
+    def __init__(self, connection, task_id, parents, try_number=1):
+        self.connection = connection
+        self.task_id = task_id
+        self.task = SimpleNamespace(upstream_task_ids=parents, dag=None)
+        self.try_number = try_number
+
+    def xcom_push(self, key, value):
+        stored = BaseXCom.serialize_value(value)
+        self.connection.execute(XCOMS.insert().values(task=self.task_id, key=key, value=stored))
+
+    def xcom_pull(self, *, task_ids, key):
+        query = select(XCOMS.c.value).where(XCOMS.c.task == task_ids, XCOMS.c.key == key)
+        return BaseXCom.deserialize_value(SimpleNamespace(value=self.connection.execute(query).scalar()))
+
+
+class Store(dict):
+    """Airflow's task_state_store."""
+
+    def set(self, key, value):
+        self[key] = json.dumps(value, allow_nan=False)
+
+    def get(self, key):
+        return json.loads(self[key]) if key in self else None
+
+
+def fill(context):
+    for name, value in VALUES.items():
+        context[name] = value
+    for number, key in enumerate(ODD_KEYS):
+        context[key] = number
+
+
+@pytest.fixture(scope="module", params=["SQLite", "PostgreSQL"])
+def over_database(request, allowed_classes):
+    """What one task wrote, as the task below sees it."""
+    is_sqlite = request.param == "SQLite"
+    url = "sqlite://" if is_sqlite else request.getfixturevalue("postgres").database("context_values")
+    with create_engine(url, poolclass=StaticPool).connect() as connection:
+        XCOMS.create(connection)
+        writer = XComContext(Task(connection, "1", set()), Store(), {}, lambda: None, print)
+        fill(writer)
+        writer.publish()
+        yield XComContext(Task(connection, "2", {"1"}), Store(), {}, lambda: None, print)
+
+
+@pytest.fixture(scope="module")
+def over_journal(allowed_classes):
+    """What a failed attempt wrote, as the next one sees it."""
+    store = Store()
+    failed = XComContext(Task(None, "1", set()), store, {}, lambda: None, print)
+    fill(failed)
+    failed.journal(whole=True)
+    return XComContext(Task(None, "1", set(), try_number=2), store, {}, lambda: None, print)
+
+
+class TestDatabases:
+    """The context over the column in which Airflow stores XComs."""
+
+    @pytest.mark.parametrize("name", VALUES)
+    def test_a_value_comes_back_equal_and_of_the_same_type(self, over_database, name):
+        assert image(over_database[name]) == image(VALUES[name])
+
+    def test_a_key_may_be_any_text(self, over_database):
+        assert set(over_database) == {*VALUES, *ODD_KEYS}
+        assert [over_database[key] for key in ODD_KEYS] == list(range(len(ODD_KEYS)))
+
+
+class TestTheJournal:
+    @pytest.mark.parametrize("name", VALUES)
+    def test_a_value_comes_back_equal_and_of_the_same_type(self, over_journal, name):
+        assert image(over_journal[name]) == image(VALUES[name])
+
+    def test_a_key_may_be_any_text(self, over_journal):
+        assert set(over_journal) == {*VALUES, *ODD_KEYS}
+
+
+class TestEditedXComs:
+    @pytest.fixture
+    def context(self):
+        """Two keys of one task, whose XComs somebody edited."""
+        with create_engine("sqlite://", poolclass=StaticPool).connect() as connection:
+            XCOMS.create(connection)
+            writer = XComContext(Task(connection, "1_write", set()), Store(), {}, lambda: None, print)
+            writer.update({"day": 1, "a?b": 2, "ratio": 0.5})
+            writer.publish()
+
+            def edit(key, value):
+                connection.execute(XCOMS.update().where(XCOMS.c.key == xcom_key(key)).values(value=value))
+
+            reader = XComContext(Task(connection, "2_read", {"1_write"}), Store(), {}, lambda: None, print)
+            yield SimpleNamespace(edit=edit, get=reader.__getitem__)
+
+    @pytest.mark.parametrize("value", ["2026-03-01", [1, {"a": None}], 2, 0.25])
+    @pytest.mark.parametrize("key", ["day", "a?b", "ratio"])
+    def test_are_what_is_read(self, context, key, value):
+        context.edit(key, value)
+        assert context.get(key) == value
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {"__pyrunner__": "float", "value": "abc"},
+            [{"__pyrunner__": "nonsense"}],
+            {"__classname__": "subprocess.Popen", "__version__": 0, "__data__": {"args": "true"}},
+            {"__classname__": "builtins.tuple", "__version__": 1, "__data__": 5},
+            {"__classname__": 5, "__version__": 1},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("key", ["day", "a?b"])
+    def test_that_make_no_sense_are_errors_that_name_key_and_task(self, context, key, value):
+        context.edit(key, value)
+        start = f"context[{key!r}]: the XCom {xcom_key(key)!r} of task 1_write is not as that task wrote it: "
+        with pytest.raises(ContextValueError) as caught:
+            context.get(key)
+        assert str(caught.value).startswith(start)
+
+
+def test_a_refused_value_is_an_error_that_names_the_key():
+    context = XComContext(Task(None, "1", set()), Store(), {}, lambda: None, print)
+    with pytest.raises(ContextValueError) as caught:
+        context["rows"] = {"rows": [len]}
+    assert str(caught.value).startswith(
+        """context['rows']: value["rows"][0] is a builtin_function_or_method, which cannot travel"""
+    )
