@@ -119,6 +119,7 @@ class _AirflowHost:
     """Airflow's side of the boundary to a worker that runs in the task's own process."""
 
     skip_exceptions = (AirflowSkipException,)
+    final_exceptions = (AirflowFailException,)
 
     def __init__(self, context: dict[str, Any], interrupts: Interrupts) -> None:
         self.airflow = context

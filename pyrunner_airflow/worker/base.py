@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import subprocess
@@ -25,6 +26,23 @@ _SECONDS_TO_END = 2.0
 """How long a command may take to end after SIGTERM; Airflow gives the whole task 5 s."""
 
 
+class ReturnCode:
+    """A worker's code: shared with the processes that it forks, as PyRunner's is, but of 64 bits, not 32."""
+
+    def __init__(self, value: int = 0) -> None:
+        self._memory = mmap.mmap(-1, 8)
+        self.value = value
+
+    @property
+    def value(self) -> int:
+        """The code; assigning takes a number from 0."""
+        return int.from_bytes(self._memory[:], "little")
+
+    @value.setter
+    def value(self, value: int) -> None:
+        self._memory[:] = min(value, 2**63 - 1).to_bytes(8, "little")  # a larger one is no less a failure
+
+
 class Worker(ABC):
     """
     Base class of a job's workers, in the terms of python-batch-runner 5.2.1.
@@ -43,9 +61,8 @@ class Worker(ABC):
     arguments_text: str | None = None
     """The row's ARGUMENTS before they were split; None where the worker is made by hand."""
 
-    _retcode = 0
-
     def __init__(self, context: Any, logfile: str | None = None, argv: list[str] | None = None) -> None:
+        self._retcode = ReturnCode()
         self.context = context if isinstance(context, Context) else Context(context)
         self.logfile = logfile
         self.argv = [] if argv is None else argv
@@ -54,14 +71,14 @@ class Worker(ABC):
     @property
     def retcode(self) -> int:
         """The worker's code so far; assigning takes what ``int`` takes, and nothing negative."""
-        return self._retcode
+        return self._retcode.value
 
     @retcode.setter
     def retcode(self, value: Any) -> None:
         code = int(value)
         if code < 0:
-            raise ValueError(f"a return code must be 0 or greater, not {value!r}")
-        self._retcode = code
+            raise ValueError(f"retcode must be 0 or greater - received: {value}")
+        self._retcode.value = code
 
     @abstractmethod
     def run(self) -> Any:

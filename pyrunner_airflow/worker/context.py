@@ -27,6 +27,11 @@ class Context(MutableMapping[str, Any]):
     Airflow task. Method names are those of python-batch-runner 5.2.1's Context, with the rest of a mapping.
     """
 
+    __hash__ = object.__hash__  # which a mapping has not, but PyRunner's context has
+
+    interactive = False
+    """PyRunner's interactive mode, which there is none of here."""
+
     def __init__(self, store: MutableMapping[str, Any]) -> None:
         self._store = store
 
@@ -48,6 +53,9 @@ class Context(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._store)
+
+    def __bool__(self) -> bool:
+        return True  # as in PyRunner, where helpers say `context = context or {}`
 
     def __repr__(self) -> str:
         return f"<Context of {sorted(self._store)}>"
@@ -78,6 +86,19 @@ class Context(MutableMapping[str, Any]):
         if key not in self:
             self[key] = default
         return self[key]
+
+    def items(self) -> list[tuple[str, Any]]:  # type: ignore[override]
+        """Return keys and values as a list, as PyRunner does."""
+        return [(key, self[key]) for key in self]
+
+    @property
+    def shared_dict(self) -> Context:
+        """What PyRunner keeps the values in; here the context itself."""
+        return self
+
+    def copy(self) -> dict[str, Any]:
+        """Return a dictionary of all keys and values."""
+        return dict(self.items())
 
     def has_key(self, key: str) -> bool:
         """Say whether the context has the key."""

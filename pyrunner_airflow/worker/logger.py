@@ -49,6 +49,15 @@ class Logger:
         """Log a line of level ERROR with the traceback of the exception being handled."""
         self._sink("ERROR", f"{text}\n{traceback.format_exc()}")
 
+    def get_file_handle(self) -> TextIO:
+        """Return the stream that print writes to: PyRunner's is its log file."""
+        return sys.stdout
+
+    @property
+    def logfile_handle(self) -> TextIO:
+        """The same stream, by PyRunner's other name."""
+        return sys.stdout
+
 
 def format_line(level: str, text: str) -> str:
     """Return a line as PyRunner writes it to a log file: ``LEVEL - time - text``."""
@@ -116,6 +125,10 @@ class LogFile:
         finally:
             self._uncopied.discard(threading.get_ident())
 
+    def fileno(self) -> int:
+        """Return the descriptor to which a worker's commands may write; -1 once the file is closed."""
+        return self._file.fileno() if self._file else -1
+
     def close(self) -> None:
         """Write what is pending and close the file; later writes are dropped."""
         while self._pending:
@@ -144,7 +157,8 @@ class _Tee(io.RawIOBase):
         return True
 
     def fileno(self) -> int:
-        return self._stream.fileno()
+        descriptor = self._logfile.fileno()  # as under PyRunner: a command cannot write to both
+        return self._stream.fileno() if descriptor < 0 else descriptor
 
     def write(self, data: Any) -> int:
         data = bytes(data)

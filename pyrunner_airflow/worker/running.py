@@ -13,10 +13,12 @@ import sys
 import traceback
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from typing import Any, ContextManager, Iterator, MutableMapping, NamedTuple, Protocol
+from typing import Any, Callable, ContextManager, Iterator, MutableMapping, NamedTuple, Protocol
 
 from .app import App, AppError, resolve_env, worker_folders
+from .base import ReturnCode
 from .context import Context
+from .leftovers import Leftovers
 from .loading import app_imports, find_folder, load_worker
 from .logger import LogFile, Logger, Sink, copy_output
 
@@ -29,9 +31,8 @@ _FAILURE_CODES = {
     "on_fail": 903,
     "on_exit": 904,
     "on_destroy": 904,
+    "leftovers": 904,
 }
-_MAX_CODE = 2**31 - 1
-"""What python-batch-runner's ``retcode`` can hold; a larger number would wrap, some to 0."""
 
 
 class WorkerFailed(Exception):
@@ -81,6 +82,10 @@ class Host(Protocol):
     def skip_exceptions(self) -> tuple[type[BaseException], ...]:
         """Name the exceptions by which a worker asks for neither success nor failure."""
 
+    @property
+    def final_exceptions(self) -> tuple[type[BaseException], ...]:
+        """Name the exceptions after which no further attempt is made."""
+
     def log(self, level: str, text: str) -> None:
         """Take a line that the worker logged."""
 
@@ -122,7 +127,7 @@ def run_worker(job: Job, host: Host) -> Outcome:
             stack.callback(logfile.end)
         stack.enter_context(copy_output(logfile))
         outcome = _load_and_run(job, host, logfile, stack)
-    if logfile and outcome.code and outcome.started and job.attempt < job.max_attempts:
+    if logfile and outcome.code and outcome.started and not _is_last(job, host, outcome.error):
         with closing(LogFile(logfile.path)) as reopened:
             reopened.restart(job.attempt, job.retry_wait_time)
     return outcome
@@ -140,8 +145,8 @@ def _load_and_run(job: Job, host: Host, logfile: LogFile | None, stack: ExitStac
     except (Exception, SystemExit) as error:
         if logfile:
             logfile.line("ERROR", _text(error))
-            logfile.line("ERROR", traceback.format_exc())
         return _not_started(job, error)
+    worker._retcode = ReturnCode(getattr(worker, "retcode", 0))  # in place of PyRunner's, which wraps
     worker.logger = logger
     worker.airflow = host.airflow
     worker.arguments_text = job.arguments_text
@@ -149,7 +154,14 @@ def _load_and_run(job: Job, host: Host, logfile: LogFile | None, stack: ExitStac
     attempt.run()
     if isinstance(attempt.error, host.skip_exceptions):
         return Outcome(0, attempt.error)
-    return _outcome(job, attempt.code, attempt.error)
+    if not attempt.code:
+        return Outcome(0)
+    report = _report(
+        job,
+        f"return code {attempt.code}" if attempt.error is None else _one_line(attempt.error),
+        is_last=_is_last(job, host, attempt.error),
+    )
+    return Outcome(attempt.code, attempt.error or WorkerFailed(report, attempt.code), report)
 
 
 class _Attempt:
@@ -160,6 +172,7 @@ class _Attempt:
         self.error: BaseException | None = None
         self._final = False
         self._pid = os.getpid()
+        self._leftovers = Leftovers()
         self._worker = worker
         self._host = host
         self._logfile = logfile
@@ -172,20 +185,22 @@ class _Attempt:
             self._phase("on_fail" if self.code else "on_success")
         self._phase("on_exit")
         self._phase("on_destroy")
+        self._call("leftovers", self._leftovers.wait)
 
     def _phase(self, name: str) -> None:
-        hook = getattr(self._worker, name, None)
-        if hook is None:
-            return
+        if hasattr(self._worker, name):
+            self._call(name, lambda: getattr(self._worker, name)())
+
+    def _call(self, name: str, function: Callable[[], Any]) -> None:
         try:
             with self._host.interruptible():
-                result = hook()
+                result = function()
             self._end_forked_child(0)
             self._take_code(name, result)
         except NotImplementedError as error:
             if name == "run":
                 self._fail(name, error)
-            else:  # not overridden, or it called super() after setting the code
+            elif name != "on_start":  # not overridden, or it called super() after setting the code
                 self._take_code(name, None)
         except SystemExit as error:
             self._exit(name, error.code)
@@ -195,7 +210,7 @@ class _Attempt:
     def _take_code(self, name: str, result: Any) -> None:
         # A phase's value counts if it is true, and on_fail's never does; else the code is as it was left.
         if result and name != "on_fail":
-            self._worker.retcode = min(int(result), _MAX_CODE)
+            self._worker.retcode = result
         code = self._worker.retcode
         if self._final:
             return
@@ -260,12 +275,8 @@ def _not_started(job: Job, error: BaseException) -> Outcome:
     return Outcome(NOT_STARTED, error, _report(job, _one_line(error), is_last=True), started=False)
 
 
-def _outcome(job: Job, code: int, error: BaseException | None) -> Outcome:
-    if not code:
-        return Outcome(0)
-    cause = f"return code {code}" if error is None else _one_line(error)
-    report = _report(job, cause, is_last=job.attempt >= job.max_attempts)
-    return Outcome(code, error or WorkerFailed(report, code), report)
+def _is_last(job: Job, host: Host, error: BaseException | None) -> bool:
+    return job.attempt >= job.max_attempts or isinstance(error, host.final_exceptions)
 
 
 def _report(job: Job, cause: str, is_last: bool) -> str:

@@ -186,7 +186,7 @@ class TestByHand:
         assert worker.retcode == 0
         worker.retcode = "5"
         assert worker.retcode == 5
-        with pytest.raises(ValueError, match="must be 0 or greater, not -1"):
+        with pytest.raises(ValueError, match="must be 0 or greater - received: -1"):
             worker.retcode = -1
 
     def test_airflow_is_none(self):

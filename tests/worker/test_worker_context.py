@@ -1,89 +1,13 @@
 """The dictionary that a job's workers share, as they see it."""
 
-import multiprocessing
-
 import pytest
-from pyrunner.core.context import Context as PyRunnerContext
-from worker_jobs import MemoryHost
 
 from pyrunner_airflow.worker.context import Context, ContextKeyError
-
-
-@pytest.fixture(scope="module")
-def manager():
-    with multiprocessing.Manager() as running:
-        yield running
-
-
-@pytest.fixture(params=["ours", "pyrunner's"])
-def context(request, manager):
-    """Make a context of two keys: ours, and PyRunner's as its engine makes it."""
-    values = {"a": 1, "b": None}
-    return Context(values) if request.param == "ours" else PyRunnerContext(manager.dict(values), None)
 
 
 @pytest.fixture
 def ours():
     return Context({"a": 1, "b": None})
-
-
-class TestAsPyRunner:
-    """What a worker may do under both."""
-
-    def test_get_item(self, context):
-        assert (context["a"], context["b"]) == (1, None)
-
-    def test_missing_key(self, context):
-        with pytest.raises(KeyError, match="missing"):
-            context["missing"]
-
-    def test_get_gives_none_or_the_default(self, context):
-        assert [context.get("a"), context.get("x"), context.get("x", 5), context.get("b", 5)] == [
-            1,
-            None,
-            5,
-            None,
-        ]
-
-    @pytest.mark.parametrize("value", [None, "", False, 0, [], {"k": [1]}])
-    def test_any_value_is_a_value(self, context, value):
-        context["x"] = value
-        assert "x" in context
-        assert context["x"] == context.get("x", "default") == value
-
-    def test_set(self, context):
-        context.set("x", 5)
-        assert context["x"] == 5
-
-    def test_has_key(self, context):
-        assert (context.has_key("b"), context.has_key("x")) == (True, False)
-
-    def test_in(self, context):
-        assert ("b" in context, "x" in context) == (True, False)
-
-    def test_del(self, context):
-        del context["a"]
-        assert list(context) == ["b"]
-
-    def test_del_of_a_missing_key(self, context):
-        with pytest.raises(KeyError, match="missing"):
-            del context["missing"]
-
-    def test_iteration_over_keys(self, context):
-        assert list(context) == ["a", "b"]
-
-    def test_iteration_survives_changes(self, context):
-        for key in context:
-            context[key + key] = 5
-            del context[key]
-        assert sorted(context) == ["aa", "bb"]
-
-    def test_items(self, context):
-        assert list(context.items()) == [("a", 1), ("b", None)]
-
-    def test_keys_is_a_list(self, context):
-        assert context.keys == ["a", "b"]
-        assert context.keys[0] == "a"
 
 
 class TestBeyondPyRunner:
@@ -147,29 +71,3 @@ class TestKeys:
     def test_a_refused_key_is_a_value_error(self, ours):
         with pytest.raises(ValueError, match="reserved"):
             ours.update({"pyrunner.x": 1})
-
-
-class TestInAWorker:
-    @pytest.mark.parametrize("base", ["pyrunner_airflow", "pyrunner"])
-    def test_changes_reach_the_host(self, run, base):
-        body = """
-        def run(self):
-            self.context["new"] = self.context["given"] + 1
-            del self.context["given"]
-        """
-        assert run(body, base=base, host=MemoryHost({"given": 1})).context == {"new": 2}
-
-    def test_changes_before_a_failure_stay(self, run):
-        assert run("def run(self):\n    self.context['a'] = 1\n    raise KeyError").context == {"a": 1}
-
-    def test_the_constructor_has_it(self, run, root):
-        body = """
-        def __init__(self, context, logfile, argv):
-            context["a"] = [logfile, argv]
-        def run(self): pass
-        """
-        assert run(body, arguments=["x"], logfile="x.log").context == {"a": [str(root / "x.log"), ["x"]]}
-
-    def test_a_refused_key_fails_the_attempt(self, run):
-        ran = run("def run(self): self.context['pyrunner.x'] = 1")
-        assert (ran.code, type(ran.error)) == (901, ContextKeyError)

@@ -54,6 +54,11 @@ def test_the_last_attempt_failed(report):
     assert text == f"return code 5; attempt 3 of 3; LOGFILE none on {HOST}; {ADVICE}"
 
 
+def test_no_attempt_follows_what_none_would_help(report):
+    text = report("raise Hopeless('wrong password')", attempt=1, max_attempts=3, retry_wait_time=60)
+    assert text == f"Hopeless: wrong password; attempt 1 of 3; LOGFILE none on {HOST}; {ADVICE}"
+
+
 def test_the_log_file_is_told_as_it_is_on_that_host(root, report):
     text = report("return 5", environment={"APP_X": "logs"}, logfile="$ENV{APP_X}/x.log")
     assert f"; LOGFILE {root}/logs/x.log on {HOST}; " in text

@@ -33,11 +33,16 @@ class SkipRow(Exception):
     """What a worker raises that asks for neither success nor failure."""
 
 
+class Hopeless(Exception):
+    """What a worker raises that no further attempt would help."""
+
+
 class MemoryHost:
     """Keeps the context in a dictionary and the log in a list."""
 
     airflow = None
     skip_exceptions = (SkipRow,)
+    final_exceptions = (Hopeless,)
 
     def __init__(self, context=None):
         self.context = {} if context is None else context
@@ -84,7 +89,7 @@ class Ran(NamedTuple):
 
 def source(body, preamble="", base="pyrunner_airflow"):
     """Return a module with a worker W, of which these are the methods."""
-    head = f"from {base} import Worker\nfrom worker_jobs import Interrupted, SkipRow\n{preamble}\n"
+    head = f"from {base} import Worker\nfrom worker_jobs import Hopeless, Interrupted, SkipRow\n{preamble}\n"
     return f"{head}class W(Worker):\n{textwrap.indent(textwrap.dedent(body), '    ')}\n"
 
 

@@ -1,0 +1,298 @@
+"""
+Writes one job of many workers, and runs it under python-batch-runner and under ours.
+
+Each case is a row with a module of its own. What is seen of a row: the code of each attempt, the hooks that
+ran and the code that each found, the text of its LOGFILE, and what it left in the context.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections import UserDict
+from multiprocessing import Manager
+from pathlib import Path
+from typing import NamedTuple
+
+from worker_jobs import REPOSITORY, MemoryHost, make_job, write
+
+from pyrunner_airflow.tasklist import parse_lst
+from pyrunner_airflow.worker.running import Job, run_worker
+
+INTERPRETERS = {
+    "python-batch-runner's Worker": (sys.executable,),
+    "the stand-in's Worker": (sys.executable, "-I", "-S"),
+}
+RETRIED = -1
+"""What python-batch-runner's engine calls a failure that is tried again."""
+
+_HOOKS = ("__init__", "on_start", "run", "on_success", "on_fail", "on_exit", "on_destroy")
+_HEAD = """
+import logging, multiprocessing, os, signal, subprocess, sys, threading, time, traceback, warnings
+from pyrunner import Worker, ShellWorker
+KEY = __name__
+def note(text):
+    with open(os.path.join(os.environ["APP_TEMP_DIR"], f"{__name__}.calls"), "a") as calls:
+        calls.write(f"{text}\\n")
+def wait_for(name):
+    while not os.path.exists(os.path.join(os.environ["APP_TEMP_DIR"], name)):
+        time.sleep(0.01)
+"""
+_PROFILE = """
+export APP_NAME=job
+export APP_ROOT_DIR={root}
+export APP_CONFIG_DIR={root}/config
+export APP_WORKER_DIR={root}/workers
+export APP_TEMP_DIR={root}/temp
+export APP_ROOT_LOG_DIR={root}/logs
+export APP_LOG_DIR={root}/logs
+"""
+
+
+class Case(NamedTuple):
+    """A row, and the worker that it runs."""
+
+    name: str
+    methods: dict[str, str]
+    """Their bodies, by name."""
+    preamble: str = ""
+    """Stands before the class; without methods it is all there is."""
+    attempts: int = 1
+    wait: int = 0
+    arguments: str = ""
+    worker: str = "W"
+    module: str | None = None
+    """Where the worker lies, if not in the case's own module."""
+    after: str | None = None
+    """The name of the case whose row is the parent."""
+    logfile: str | None = "own.log"
+    """Below the folder of the row's logs."""
+
+
+class Seen(NamedTuple):
+    """What came of a case."""
+
+    codes: list[int]
+    """Of each attempt; a negative one is RETRIED, or the signal that ended the process."""
+    calls: list[str]
+    log: list[str]
+    """LOGFILE without times and the frames of tracebacks; the banners are in brackets."""
+    context: dict[str, str]
+    lines: list[str]
+    """What was logged, the first line of each: from LOGFILE under PyRunner, as the host had it under ours."""
+
+
+def case(name, preamble="", **columns):
+    """Make a case: columns are its methods' bodies by their names, and the fields of Case."""
+    methods = {hook: columns.pop(hook) for hook in _HOOKS if hook in columns}
+    return Case(name, methods, preamble, **columns)
+
+
+def source(case):
+    """Return the case's module: each hook notes that it was called, and the code that it found."""
+    lines = [_HEAD, textwrap.dedent(case.preamble)]
+    if case.methods:
+        lines.append("class W(Worker):")
+    for name, body in case.methods.items():
+        note = "" if name == "__init__" else f'note(f"{name} {{self.retcode}}")\n'
+        parameters = "self, context, logfile, argv" if name == "__init__" else "self"
+        lines.append(f"    def {name}({parameters}):")
+        lines.append(textwrap.indent(note + textwrap.dedent(body).strip(), " " * 8))
+    return "\n".join(lines) + "\n"
+
+
+class App:
+    """The cases as an app: row n runs the module ``case_n``."""
+
+    def __init__(self, root, cases):
+        self.root = root
+        for folder in ("temp", "output"):
+            (root / folder).mkdir()
+        ids = {case.name: number for number, case in enumerate(cases, 1)}
+        lines = []
+        for case in cases:
+            number = ids[case.name]
+            write(root / "workers" / f"case_{number}.py", source(case))
+            module, logfile = case.module or f"case_{number}", f"$ENV{{APP_LOG_DIR}}/{number}/{case.logfile}"
+            (root / "logs" / str(number)).mkdir(parents=True)
+            lines.append(
+                f"{number}|{ids.get(case.after, -1)}|{case.attempts}|{case.wait}|Case {number}|{module}|"
+                f"{case.worker}| {case.arguments} | {logfile if case.logfile else ''}\n"
+            )
+        write(root / "config" / "app_profile", _PROFILE.format(root=root))
+        write(root / "config" / "job.lst", "".join(lines))
+        rows = parse_lst("".join(lines)).rows
+        self.ids = [row.id for row in rows]
+        write(root / "rows.json", json.dumps([dataclasses.asdict(row) for row in rows]))
+        self._process = None
+
+    def start(self, *command):
+        """Run the app with a command that leaves ``result.json``; what it prints goes to a file."""
+        with open(self.root / "printed.txt", "wb") as printed:
+            self._process = subprocess.Popen(
+                [*map(str, command), str(self.root)],
+                cwd=self.root,
+                stdin=subprocess.PIPE,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+            )
+        self._process.stdin.write(b"typed\n")
+        self._process.stdin.close()
+
+    def finish(self):
+        """Return what is seen of each row, or None if the job itself broke down."""
+        try:
+            self._process.wait(120)
+        finally:
+            self._process.kill()
+            (self.root / "temp" / "finished").touch()
+        result = self.root / "result.json"
+        return (
+            [self._seen(row, json.loads(result.read_text())) for row in self.ids] if result.exists() else None
+        )
+
+    def _seen(self, number, result):
+        calls, log = (
+            self.root / "temp" / f"case_{number}.calls",
+            next((self.root / "logs" / str(number)).rglob("*.log"), None),
+        )
+        text = log.read_text("utf-8", "surrogateescape") if log else ""
+        lines = self._comparable(number, text).splitlines()
+        own = {
+            key[len(f"case_{number}") :]: value
+            for key, value in result["context"].items()
+            if re.match(rf"case_{number}(?!\d)", key)
+        }
+        logged = [
+            f"{level} - {rest}" for level, rest in re.findall("(?m)([A-Z]+) - TIME - (.*)", "\n".join(lines))
+        ]
+        return Seen(
+            result["codes"].get(str(number), []),
+            calls.read_text().splitlines() if calls.exists() else [],
+            lines,
+            own,
+            result["logged"][str(number)] if "logged" in result else logged,
+        )
+
+    def _comparable(self, number, text):
+        rule = "#" * 76
+        for pattern, replacement in (
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{1,6}", "TIME"),
+            (rf"{rule}\n# LOG START - TIME\n{rule}\n\n", "[start]\n"),
+            (rf"\n{rule}\n# LOG END - TIME\n{rule}\n\n", "[end]\n"),
+            (
+                rf"\n{rule}\n# RESTART ATTEMPT (\d+) - TIME\n# Waiting (\d+) seconds before retrying\.\.\.\n"
+                rf"{rule}\n\n",
+                r"[restart after \1, \2 s]\n",
+            ),
+            (r"(?m)^( *\| )?  File .*\n(( *\| )?    .*\n)*", ""),
+            (r"(?m)^  \[Previous line repeated .*\n", ""),
+            (r"0x[0-9a-f]+", "0x"),
+            (r"Process-\d+(:\d+)*", "Process-N"),
+            (re.escape(str(self.root)), "ROOT"),
+            (rf"case_{number}(?!\d)", "MODULE"),
+        ):
+            text = re.sub(pattern, replacement, text)
+        return text
+
+
+def run_under_pyrunner(root):
+    """Run the app in ``root`` with python-batch-runner's engine, noting the code of each poll."""
+    from pyrunner import PyRunner
+    from pyrunner.core.node import ExecutionNode
+
+    codes: dict[int, list[int]] = {}
+    poll = ExecutionNode.poll
+
+    def noting_poll(self, wait=False):
+        code = poll(self, wait)
+        if code is not None:
+            codes.setdefault(self.id, []).append(code)
+        return code
+
+    ExecutionNode.poll = noting_poll
+    sys.argv[1:] = ["-t", "50", "--nozip", "--silent"]
+    app = PyRunner(config_file=f"{root}/config/app_profile", proc_file=f"{root}/config/job.lst")
+    app.execute()
+    _leave(root, codes, app.context.shared_dict)
+
+
+class _Context(UserDict):
+    """The manager's dictionary that python-batch-runner's engine keeps the context in."""
+
+    def __init__(self, shared):
+        self.data = shared
+
+    def __iter__(self):
+        return iter(self.data.keys())
+
+
+def run_under_ours(root):
+    """Run the app in ``root`` row by row, each attempt in a process that ends as Airflow's do."""
+    codes: dict[int, list[int]] = {}
+    logged: dict[int, list[str]] = {}
+    with Manager() as manager:
+        context = _Context(manager.dict())
+        job = make_job(root)
+        for row in json.loads((root / "rows.json").read_text()):
+            number = row["id"]
+            for attempt in range(1, row["max_attempts"] + 1):
+                code, started, lines = _attempt(root, job, row, attempt, context)
+                logged.setdefault(number, []).extend(lines)
+                codes.setdefault(number, []).append(
+                    RETRIED if code > 0 and started and attempt < row["max_attempts"] else code
+                )
+                if code == 0 or not started:
+                    break
+        _leave(root, codes, context, logged=logged)
+
+
+def _attempt(root, job, row, attempt, context):
+    """Return the attempt's code, whether there was a worker, and the lines it logged."""
+    result = root / "output" / f"{row['id']}.{attempt}.json"
+    pid = os.fork()
+    if not pid:
+        for descriptor, name in (
+            (0, os.devnull),
+            (1, result.with_suffix(".out")),
+            (2, result.with_suffix(".err")),
+        ):
+            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), descriptor)
+        host = MemoryHost(context)
+        job = job._replace(
+            attempt=attempt,
+            **{column: value for column, value in row.items() if column in Job._fields},
+        )
+        outcome = run_worker(job, host)
+        result.write_text(
+            json.dumps(
+                [
+                    outcome.code,
+                    outcome.started,
+                    [f"{level} - {text}".split("\n")[0] for level, text in host.lines],
+                ]
+            )
+        )
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return json.loads(result.read_text()) if result.exists() else (status, True, [])
+
+
+def _leave(root, codes, context, **more):
+    left = {key: repr(value) for key, value in dict(context.items()).items() if isinstance(key, str)}
+    (root / "result.json").write_text(json.dumps({"codes": codes, "context": left, **more}))
+
+
+def command(function, interpreter=(sys.executable,)):
+    """Return the command that calls one of these functions with a folder, in a process of its own."""
+    here = [str(REPOSITORY), str(Path(__file__).parent)]
+    script = (
+        f"import sys; sys.path[:0] = {here!r}; from pathlib import Path; import differential_jobs; "
+        f"differential_jobs.{function.__name__}(Path(sys.argv[1]))"
+    )
+    return (*interpreter, "-c", script)
