@@ -48,9 +48,9 @@ class Run:
         """The run's state now."""
         return str(self.airflow.run(self.dag_id, self.run_id)["state"])
 
-    def finish(self) -> Self:
+    def finish(self, timeout: float = TIMEOUT) -> Self:
         """Wait for the run to end, in whatever state."""
-        self.airflow.wait_for_run(self.dag_id, self.run_id, TIMEOUT)
+        self.airflow.wait_for_run(self.dag_id, self.run_id, timeout)
         return self
 
     def states(self) -> dict[str, str | None]:
@@ -132,13 +132,15 @@ class App:
         draft.replace(target)
         return target
 
-    def trigger(self, dag_id: str | None = None, due: datetime | None = None) -> Run:
+    def trigger(
+        self, dag_id: str | None = None, *, due: datetime | None = None, conf: Json | None = None
+    ) -> Run:
         """Start a run, as soon as Airflow knows the DAG; one that was due earlier has a logical date."""
         dag_id = dag_id or self.name
         self.airflow.wait_for_dag(dag_id, timeout=TIMEOUT)
         self.airflow.unpause(dag_id)
         date = due and due.isoformat()
-        body = {"logical_date": date, **({"run_after": date} if date else {})}
+        body = {"logical_date": date, "conf": conf, **({"run_after": date} if date else {})}
         run = self.airflow.api("POST", "dags", dag_id, "dagRuns", json=body)
         return Run(self.airflow, dag_id, run["dag_run_id"])
 
