@@ -185,7 +185,8 @@ class _Attempt:
             self._phase("on_fail" if self.code else "on_success")
         self._phase("on_exit")
         self._phase("on_destroy")
-        self._call("leftovers", self._leftovers.wait)
+        if not self._final:  # an interruption means now
+            self._call("leftovers", self._leftovers.wait)
 
     def _phase(self, name: str) -> None:
         if hasattr(self._worker, name):
@@ -201,7 +202,7 @@ class _Attempt:
             if name == "run":
                 self._fail(name, error)
             elif name != "on_start":  # not overridden, or it called super() after setting the code
-                self._take_code(name, None)
+                self._take_code(name, None)  # (a code of the constructor's does not keep `run` from running)
         except SystemExit as error:
             self._exit(name, error.code)
         except BaseException as error:

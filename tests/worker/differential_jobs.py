@@ -39,9 +39,9 @@ KEY = __name__
 def note(text):
     with open(os.path.join(os.environ["APP_TEMP_DIR"], f"{__name__}.calls"), "a") as calls:
         calls.write(f"{text}\\n")
-def wait_for(name):
-    while not os.path.exists(os.path.join(os.environ["APP_TEMP_DIR"], name)):
-        time.sleep(0.01)
+def until_finished():
+    while not os.path.exists(os.path.join(os.environ["APP_TEMP_DIR"], "finished")):
+        time.sleep(0.1)
 """
 _PROFILE = """
 export APP_NAME=job
@@ -151,32 +151,29 @@ class App:
         finally:
             self._process.kill()
             (self.root / "temp" / "finished").touch()
-        result = self.root / "result.json"
-        return (
-            [self._seen(row, json.loads(result.read_text())) for row in self.ids] if result.exists() else None
-        )
+        if not (self.root / "result.json").exists():
+            return None
+        result = json.loads((self.root / "result.json").read_text())
+        return [self._seen(number, result) for number in self.ids]
+
+    def printed(self):
+        """Return the end of what the command printed."""
+        return (self.root / "printed.txt").read_bytes()[-5000:].decode(errors="replace")
 
     def _seen(self, number, result):
-        calls, log = (
-            self.root / "temp" / f"case_{number}.calls",
-            next((self.root / "logs" / str(number)).rglob("*.log"), None),
-        )
-        text = log.read_text("utf-8", "surrogateescape") if log else ""
-        lines = self._comparable(number, text).splitlines()
-        own = {
-            key[len(f"case_{number}") :]: value
-            for key, value in result["context"].items()
-            if re.match(rf"case_{number}(?!\d)", key)
+        calls = self.root / "temp" / f"case_{number}.calls"
+        logs = [path.read_bytes() for path in (self.root / "logs" / str(number)).rglob("*.log")]
+        text = self._comparable(number, b"".join(logs).decode("utf-8", "surrogateescape"))
+        own = re.compile(rf"case_{number}(?!\d)")
+        lines = result.get("lines") or {
+            str(number): [f"{level} - {rest}" for level, rest in re.findall("([A-Z]+) - TIME - (.*)", text)]
         }
-        logged = [
-            f"{level} - {rest}" for level, rest in re.findall("(?m)([A-Z]+) - TIME - (.*)", "\n".join(lines))
-        ]
         return Seen(
             result["codes"].get(str(number), []),
             calls.read_text().splitlines() if calls.exists() else [],
-            lines,
-            own,
-            result["logged"][str(number)] if "logged" in result else logged,
+            text.removesuffix("\n").split("\n") if text else [],
+            {own.sub("", key, 1): value for key, value in result["context"].items() if own.match(key)},
+            lines[str(number)],
         )
 
     def _comparable(self, number, text):
@@ -235,21 +232,21 @@ class _Context(UserDict):
 def run_under_ours(root):
     """Run the app in ``root`` row by row, each attempt in a process that ends as Airflow's do."""
     codes: dict[int, list[int]] = {}
-    logged: dict[int, list[str]] = {}
+    lines: dict[int, list[str]] = {}
     with Manager() as manager:
         context = _Context(manager.dict())
         job = make_job(root)
         for row in json.loads((root / "rows.json").read_text()):
             number = row["id"]
             for attempt in range(1, row["max_attempts"] + 1):
-                code, started, lines = _attempt(root, job, row, attempt, context)
-                logged.setdefault(number, []).extend(lines)
+                code, started, logged = _attempt(root, job, row, attempt, context)
+                lines.setdefault(number, []).extend(logged)
                 codes.setdefault(number, []).append(
                     RETRIED if code > 0 and started and attempt < row["max_attempts"] else code
                 )
                 if code == 0 or not started:
                     break
-        _leave(root, codes, context, logged=logged)
+        _leave(root, codes, context, lines=lines)
 
 
 def _attempt(root, job, row, attempt, context):
@@ -269,15 +266,8 @@ def _attempt(root, job, row, attempt, context):
             **{column: value for column, value in row.items() if column in Job._fields},
         )
         outcome = run_worker(job, host)
-        result.write_text(
-            json.dumps(
-                [
-                    outcome.code,
-                    outcome.started,
-                    [f"{level} - {text}".split("\n")[0] for level, text in host.lines],
-                ]
-            )
-        )
+        lines = [f"{level} - {text}".split("\n")[0] for level, text in host.lines]
+        result.write_text(json.dumps([outcome.code, outcome.started, lines]))
         os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return json.loads(result.read_text()) if result.exists() else (status, True, [])

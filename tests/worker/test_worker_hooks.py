@@ -97,6 +97,20 @@ class TestInterruption:
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         assert (ran.code, type(ran.error)) == (904, Interrupted)
 
+    def test_after_one_no_thread_is_waited_for(self, run):
+        ran = run(
+            """
+            def run(self):
+                self.context["over"] = threading.Event()
+                self.context["thread"] = threading.Thread(target=self.context["over"].wait)
+                self.context["thread"].start()
+                raise Interrupted
+            """,
+            "import threading",
+        )
+        assert (type(ran.error), ran.context["thread"].is_alive()) == (Interrupted, True)
+        ran.context["over"].set()
+
     @pytest.mark.parametrize("place", ["module", "constructor"])
     def test_before_there_is_a_worker_it_is_raised_and_leaves_nothing_behind(self, root, place):
         if place == "module":
