@@ -118,7 +118,7 @@ def run_worker(job: Job, host: Host) -> Outcome:
         try:
             stack.enter_context(_working_directory(job.app.working_directory))
             job = _resolve(job)
-            logfile = LogFile(job.logfile) if job.logfile else None
+            logfile = _open_logfile(job.logfile) if job.logfile else None
         except (AppError, OSError) as error:
             return _not_started(job, error)
         if logfile:
@@ -131,6 +131,13 @@ def run_worker(job: Job, host: Host) -> Outcome:
         with closing(LogFile(logfile.path)) as reopened:
             reopened.restart(job.attempt, job.retry_wait_time)
     return outcome
+
+
+def _open_logfile(path: str) -> LogFile:
+    try:
+        return LogFile(path)
+    except OSError as error:
+        raise AppError(f"LOGFILE cannot be written: {error}") from error
 
 
 def _load_and_run(job: Job, host: Host, logfile: LogFile | None, stack: ExitStack) -> Outcome:

@@ -219,7 +219,7 @@ class TestFile:
         (root / "folder").mkdir()
         ran = run("def run(self): self.context['ran'] = True", logfile=logfile)
         assert (ran.code, ran.context) == (905, {})
-        assert isinstance(ran.error, OSError)
+        assert "failed: AppError: LOGFILE cannot be written: [Errno " in ran.report
         assert str(root / logfile.split("/")[0]) in ran.report
 
     @pytest.mark.parametrize("logfile", [None, ""])
