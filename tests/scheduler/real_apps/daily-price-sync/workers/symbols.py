@@ -1,0 +1,1 @@
+ALL = ["ACME", "Börse", "XYZ"]

@@ -1,0 +1,3 @@
+from collections import namedtuple
+
+Arguments = namedtuple("Arguments", "number code")

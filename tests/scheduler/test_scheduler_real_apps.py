@@ -1,0 +1,251 @@
+"""Apps in the shapes that real ones have: PyRunner runs each, too, and both must leave the same behind."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from scripts.local_airflow import BIN, LocalAirflow
+from tests.examples import sample_results
+from tests.scheduler.apps import App, Apps, Run
+
+REAL_APPS = Path(__file__).with_name("real_apps")
+LOADERS = Path(__file__).parents[2] / "dags"
+LONG = 1200
+"""Seconds that a run of hundreds of rows may take."""
+
+
+def make_app(name: str, folder: Path) -> Path:
+    """Make an app: PyRunner's own driver and profile, and what its author added or changed."""
+    setup = [BIN / "pyrunner", "--setup"]
+    answers = f"{name}\n\n\n"
+    subprocess.run(setup, cwd=folder, input=answers, text=True, capture_output=True, check=True, timeout=60)
+    app = folder / name
+    shutil.copytree(REAL_APPS / name, app, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    if (app / "make_list.py").exists():
+        subprocess.run([sys.executable, "make_list.py"], cwd=app, check=True, timeout=60)
+    return app
+
+
+def run_under_pyrunner(app: Path) -> None:
+    """Run an app's driver in the app's folder, as its crontab line does, but 100 ticks a second."""
+    done = subprocess.run(
+        [sys.executable, f"{app.name}.py", "-t", "100", "--nozip"],
+        cwd=app,
+        env={name: value for name, value in os.environ.items() if not name.startswith("APP_")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+class Both(NamedTuple):
+    """An app after its runs: in Airflow's dags folder, and where PyRunner ran it."""
+
+    ours: Path
+    theirs: Path
+    runs: list[Run]
+
+
+@pytest.fixture(scope="module")
+def run_both(apps: Apps, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Both]:
+    """Run an app under Airflow and under PyRunner, so many times each."""
+
+    def run_app(name: str, times: int = 1) -> Both:
+        theirs = make_app(name, tmp_path_factory.mktemp("pyrunner"))
+        ours = apps.copy(theirs)
+        for _ in range(times):
+            run_under_pyrunner(theirs)
+        return Both(ours.path, theirs, [ours.trigger().finish(LONG) for _ in range(times)])
+
+    return run_app
+
+
+class TestThreeRowsOfOneModule:
+    """Seven sibling modules by bare name, output by print alone, a state file by relative path."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def app(run_both) -> Both:
+        return run_both("daily-price-sync", times=2)
+
+    def test_each_run_succeeds(self, app):
+        assert [run.state for run in app.runs] == ["success", "success"]
+
+    def test_the_second_run_finds_the_state_of_the_first(self, app):
+        assert json.loads((app.ours / "state.json").read_text())["runs"] == 2
+
+    def test_the_state_file_is_pyrunners(self, app):
+        assert (app.ours / "state.json").read_text() == (app.theirs / "state.json").read_text()
+
+    def test_the_log_files_are_pyrunners(self, app):
+        logs = sample_results.logs(app.ours)
+        assert "Börse: 11.00 (+0.50)" in logs["report.log"]
+        assert logs == sample_results.logs(app.theirs)
+
+    def test_what_is_printed_is_in_airflows_log(self, app):
+        assert "ACME: 5.50 (+5.50)\n" in app.runs[0].log("3_write_report")
+
+
+class TestLongChainOfGeneratedRows:
+    """165 rows; packages beside the driver, one of them the workers'; a path and 360 kB in the context."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def app(run_both) -> Both:
+        return run_both("shelf_catalogue")
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def summary(app) -> dict[str, object]:
+        return json.loads((app.ours / "temp/summary.json").read_text())
+
+    def test_every_row_succeeds(self, app):
+        states = app.runs[0].states()
+        assert len(states) == 165
+        assert set(states.values()) == {"success"}
+
+    def test_it_is_a_chain_and_a_row_below_nearly_all(self, app, airflow):
+        tasks = airflow.tasks("shelf_catalogue").values()
+        below = {task["task_id"]: sorted(task["downstream_task_ids"]) for task in tasks}
+        assert below["2_add_book_2_aaaaac"] == ["3_add_book_3_aaaaad"]
+        assert below["3_add_book_3_aaaaad"] == ["1000_summarise", "4_add_book_4_aaaaae"]
+        assert sum("1000_summarise" in tasks for tasks in below.values()) == 162
+
+    def test_the_context_reaches_the_last_row_with_its_types(self, summary):
+        assert summary["types"] == {"folder": "PosixPath", "day": "str", "books": "list"}
+        assert (summary["latest"], summary["library"]) == ("aaaagi", "north")
+
+    def test_what_the_rows_wrote_is_what_they_write_under_pyrunner(self, app, summary):
+        assert len(summary["books"]) == 163
+        assert summary == json.loads((app.theirs / "temp/summary.json").read_text())
+
+    def test_the_log_files_are_pyrunners(self, app):
+        logs = sample_results.logs(app.ours)
+        assert len(logs) == 165
+        assert logs == sample_results.logs(app.theirs)
+
+    def test_an_argument_with_a_comma_is_two(self, app):
+        arguments = app.runs[0].rendered("164_add_book_164_aaaagi")["op_args"]
+        assert str(["164", "aaaagi"]) in str(arguments)
+
+
+class TestFanOfShellRows:
+    """200 commands side by side."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def app(run_both) -> Both:
+        return run_both("fan_of_commands")
+
+    def test_every_row_succeeds(self, app):
+        states = app.runs[0].states()
+        assert len(states) == 201
+        assert set(states.values()) == {"success"}
+
+    def test_each_command_left_what_it_leaves_under_pyrunner(self, app):
+        ours, theirs = (
+            {path.name: path.read_text() for path in (folder / "temp/fan").iterdir()}
+            for folder in (app.ours, app.theirs)
+        )
+        assert len(ours) == 200
+        assert ours == theirs
+
+    def test_the_log_files_are_pyrunners(self, app):
+        logs = sample_results.logs(app.ours)
+        assert logs["17.log"] == ["# LOG START", "INFO - 17", "# LOG END"]
+        assert logs == sample_results.logs(app.theirs)
+
+
+PR_CAPBSET_DROP = 24
+CAP_DAC_OVERRIDE = 1
+
+
+def obey_permissions() -> None:
+    """Take root's right to write anywhere from whatever this thread will start."""
+    if os.geteuid() == 0:
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) == 0, os.strerror(ctypes.get_errno())
+
+
+def add_permission(folder: Path, mode: int) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(path.stat().st_mode | mode)
+
+
+def remove_permission(folder: Path, mode: int) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(path.stat().st_mode & ~mode)
+
+
+def entries(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Return all files and folders with sizes and times, which tell whether anything was written there."""
+    stats = {path: path.stat() for path in [folder, *folder.rglob("*")]}
+    return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
+
+
+class TestReadOnlyDagsFolder:
+    """The stock profile makes log folders inside the app; `[pyrunner] env` names others."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def theirs(tmp_path_factory) -> Path:
+        return make_app("read_only", tmp_path_factory.mktemp("pyrunner"))
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def output(tmp_path_factory) -> Path:
+        return tmp_path_factory.mktemp("job_output")
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def airflow(tmp_path_factory, theirs, output) -> Iterator[LocalAirflow]:
+        local = LocalAirflow(tmp_path_factory.mktemp("airflow"), env={"JOB_OUTPUT": str(output)})
+        for path in [theirs, *LOADERS.glob("*.py")]:
+            local.add(path)
+        run_under_pyrunner(theirs)
+        remove_permission(local.dags_folder, 0o222)
+        with ThreadPoolExecutor(1, initializer=obey_permissions) as thread:
+            thread.submit(local.start).result()
+        yield local
+        local.stop()
+        add_permission(local.dags_folder, 0o200)
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def before(airflow) -> dict[Path, tuple[int, int]]:
+        return entries(airflow.dags_folder)
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def run(airflow, before) -> Run:
+        return App(airflow, airflow.dags_folder / "read_only").trigger().finish()
+
+    def test_the_run_succeeds(self, run):
+        assert run.states() == {"1_first": "success", "2_second": "success"}
+
+    def test_nothing_is_written_to_it(self, airflow, before, run):
+        assert entries(airflow.dags_folder) == before
+        assert not any("logs" in str(path.relative_to(airflow.dags_folder)) for path in before)
+
+    def test_the_log_files_are_pyrunners_where_env_says(self, run, output, theirs):
+        ours = {path.name: sample_results.log_lines(path) for path in output.glob("read_only/logs/*")}
+        assert ours["second.log"] == ["# LOG START", "INFO - from the first row", "# LOG END"]
+        assert ours == sample_results.logs(theirs)
+
+    def test_what_the_profile_could_not_make_is_told(self, run):
+        assert re.search("read_only/logs.*Permission denied", run.log("1_first"))
