@@ -35,6 +35,10 @@ class TestBeyondPyRunner:
     def test_it_unpacks(self, ours):
         assert {**ours} == {"a": 1, "b": None}
 
+    def test_an_empty_one_is_true(self):
+        """As PyRunner's, which has no length: helpers say `context = context or {}`."""
+        assert Context({})
+
     def test_repr_tells_the_keys(self, ours):
         assert repr(ours) == "<Context of ['a', 'b']>"
 
