@@ -32,6 +32,7 @@ class Comparison(NamedTuple):
     title: str
     sides: tuple[Side, ...]
     target: str
+    rounds: int = ROUNDS
 
 
 def comparisons(folder: Path) -> list[Comparison]:
@@ -44,6 +45,7 @@ def comparisons(folder: Path) -> list[Comparison]:
         Comparison(
             "10,000 writes to one context key", (Side("ours", ("write_context", "10000")),), "under 2 s"
         ),
+        *_context_calls(folder, chain_rows=100, writers=200),
     ]
 
 
@@ -73,10 +75,26 @@ def _parse(folder: Path, shape: str, rows: int) -> Comparison:
     return Comparison(f"parse a {shape} of {rows:,} rows", tuple(sides), "10,000 rows in 1 s")
 
 
+def _context_calls(folder: Path, chain_rows: int, writers: int) -> list[Comparison]:
+    place = folder / "context"
+    place.mkdir()
+    jobs.write_context_jobs(place, chain_rows, writers)
+    by_hand = Side("no-op by hand", ("count_calls", str(place), "by_hand"))
+    shapes = {
+        "idle": ("calls of a row that does nothing", "1.0x"),
+        "chain": (f"most calls of a row in a chain of {chain_rows} that count in one key", "5 more"),
+        "fan_in": (f"calls of a row that reads one key below {writers} writers", f"{writers} + 3 more"),
+    }
+    return [
+        Comparison(title, (Side("ours", ("count_calls", str(place), name)), by_hand), target, rounds=1)
+        for name, (title, target) in shapes.items()
+    ]
+
+
 def run(comparison: Comparison) -> dict[str, dict[str, float]]:
     """Measure each side in turn, several times over, and return the medians."""
     results: dict[str, list[dict[str, float]]] = {side.name: [] for side in comparison.sides}
-    for _ in range(ROUNDS):
+    for _ in range(comparison.rounds):
         for side in comparison.sides:
             command = [sys.executable, "-m", "benchmarks.measure", *side.arguments]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -84,7 +102,11 @@ def run(comparison: Comparison) -> dict[str, dict[str, float]]:
                 raise SystemExit(done.stderr)
             results[side.name].append(json.loads(done.stdout.splitlines()[-1]))
     return {
-        name: {key: statistics.median(result[key] for result in rounds) for key in rounds[0]}
+        name: {
+            key: statistics.median(result[key] for result in rounds)
+            for key, value in rounds[0].items()
+            if isinstance(value, (int, float))
+        }
         for name, rounds in results.items()
     }
 
@@ -101,19 +123,24 @@ def main() -> None:
 
 
 def _cells(comparison: Comparison, results: dict[str, dict[str, float]]) -> tuple[str, ...]:
-    ours, *others = results.items()
-    cells = [comparison.title, _seconds(ours[1])]
-    if others:
-        name, other = others[0]
-        cells += [f"{name} {_seconds(other)}", f"{ours[1]['seconds'] / other['seconds']:.2f}x"]
-    else:
-        cells += ["", ""]
-    size = f"{ours[1]['bytes'] / others[0][1]['bytes']:.2f}x" if others and "bytes" in ours[1] else ""
-    return (*cells, size, comparison.target)
+    (_, ours), *others = results.items()
+    if not others:
+        return comparison.title, _amount(ours), "", "", "", comparison.target
+    ((name, other),) = others
+    ratios = {key: f"{ours[key] / other[key]:.2f}x" for key in ("seconds", "calls", "bytes") if key in ours}
+    ratio = ratios.get("seconds") or ratios.get("calls", "")
+    return (
+        comparison.title,
+        _amount(ours),
+        f"{name} {_amount(other)}",
+        ratio,
+        ratios.get("bytes", ""),
+        comparison.target,
+    )
 
 
-def _seconds(result: dict[str, float]) -> str:
-    return f"{result['seconds'] * 1000:,.0f} ms"
+def _amount(result: dict[str, float]) -> str:
+    return f"{result['seconds'] * 1000:,.0f} ms" if "seconds" in result else f"{result['calls']:.0f} calls"
 
 
 if __name__ == "__main__":

@@ -29,6 +29,32 @@ TASK = """\
 """
 LOADER = "from pyrunner_airflow import load_lst_dags  # airflow dag\nload_lst_dags(globals())\n"
 
+CONTEXT_WORKERS = """\
+from pyrunner import Worker
+
+
+class Count(Worker):
+    def run(self):
+        self.context["count"] = self.context.get("count", 0) + 1
+
+
+class Read(Worker):
+    def run(self):
+        self.context["count"]
+
+
+class Idle(Worker):
+    def run(self):
+        pass
+"""
+IDLE_BY_HAND = """\
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import DAG
+
+with DAG("by_hand", schedule=None):
+    PythonOperator(task_id="idle", python_callable=lambda: None)
+"""
+
 Rows = Iterator[tuple[int, list[int]]]
 """The ID and the parents of each row."""
 
@@ -78,3 +104,22 @@ def write_by_hand(folder: Path, lists: int, rows: int) -> None:
                 lines.append(f"    [{', '.join(f't{parent}' for parent in parents)}] >> t{id}\n")
         text = HAND_WRITTEN.format(name=f"job_{number}", tasks="".join(lines))
         (folder / f"job_{number}.py").write_text(text)
+
+
+def write_context_jobs(folder: Path, chain_rows: int, writers: int) -> None:
+    """Fill a dags folder with jobs whose rows share a context key, and with one that does nothing."""
+    (folder / "pyrunner_lst.py").write_text(LOADER)
+    (folder / "by_hand.py").write_text(IDLE_BY_HAND)
+    (folder / "workers").mkdir()
+    (folder / "workers/workers.py").write_text(CONTEXT_WORKERS)
+    (folder / "config").mkdir()
+    count = [f"{row}|{row - 1 or -1}|1|0|Row|workers|Count||\n" for row in range(1, chain_rows + 1)]
+    write = [f"{row}|-1|1|0|Write|workers|Count||\n" for row in range(1, writers + 1)]
+    parents = ",".join(str(row) for row in range(1, writers + 1))
+    read = f"{writers + 1}|{parents}|1|0|Read|workers|Read||\n"
+    for name, rows in {
+        "chain": count,
+        "fan_in": [*write, read],
+        "idle": ["1|-1|1|0|Idle|workers|Idle||\n"],
+    }.items():
+        (folder / "config" / f"{name}.lst").write_text("".join(rows))

@@ -10,9 +10,12 @@ import json
 import os
 import sys
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock, patch
 
 
 def load_dags(path: str, dag_id: str = "") -> dict[str, float]:
@@ -60,9 +63,6 @@ def parse_with_pyrunner(path: str) -> dict[str, float]:
 
 def write_context(writes: str) -> dict[str, float]:
     """Write one context key in a loop."""
-    from types import SimpleNamespace
-    from unittest.mock import Mock
-
     from pyrunner_airflow.dag.context import XComContext
 
     task = SimpleNamespace(upstream_task_ids=set())
@@ -73,8 +73,28 @@ def write_context(writes: str) -> dict[str, float]:
     return {"seconds": time.perf_counter() - start}
 
 
-MEASURES: dict[str, Callable[..., dict[str, float]]] = {
-    measure.__name__: measure for measure in (load_dags, parse, parse_with_pyrunner, write_context)
+def count_calls(path: str, dag_id: str) -> dict[str, Any]:
+    """Run a DAG in this process, and count what its tasks ask of Airflow's supervisor."""
+    os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = path
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
+
+    calls: dict[str, Counter[str]] = defaultdict(Counter)
+    send = InProcessSupervisorComms.send
+
+    def count_and_send(comms: Any, msg: Any) -> Any:
+        calls[str(comms.supervisor.id)][type(msg).__name__] += 1
+        return send(comms, msg)
+
+    with patch.object(InProcessSupervisorComms, "send", count_and_send):
+        run = DagBag(path).dags[dag_id].test()
+    tasks = {task.task_id: calls[str(task.id)] for task in run.get_task_instances()}
+    return {"calls": max(task.total() for task in tasks.values()), "tasks": tasks, "state": run.state}
+
+
+MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
+    measure.__name__: measure
+    for measure in (load_dags, parse, parse_with_pyrunner, write_context, count_calls)
 }
 
 if __name__ == "__main__":

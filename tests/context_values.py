@@ -98,6 +98,7 @@ PLAIN: dict[str, Any] = {
     "float": 0.1,
     "whole_float": 1.0,
     "small_float": 5e-324,
+    "float_that_sqlite_changes": 4657815.076224769,
     "text": 'Zürich "株" \U0001f600 \x7f\\u0000',
     "empty": "",
     "list": [1, "a", None, [2.5, []]],

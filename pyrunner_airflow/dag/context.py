@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 import os
 import re
 import threading
@@ -31,6 +32,8 @@ JOURNAL_BYTES = 60_000
 
 _FINISHED = frozenset({"success", "failed"})  # the states in which a task has published
 _PLAIN_KEY = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?", re.ASCII)
+
+_FLOAT = "float "  # the kind of an entry begins so
 
 _UNREADABLE = (ImportError, TypeError, ValueError, AttributeError, LookupError)
 """What Airflow raises of an XCom that somebody edited into something else."""
@@ -84,8 +87,8 @@ class Entry(NamedTuple):
     task_id: str
     kind: str
     """
-    ``value``; ``none`` for None, which XCom cannot tell from nothing; ``float``, of which SQLite may make an
-    integer; ``deleted``.
+    ``value``; ``none`` for None, which XCom cannot tell from nothing; ``float`` and the number, whose last digit
+    SQLite may change, if it does not make an integer of it; ``deleted``.
     """
 
 
@@ -102,7 +105,9 @@ class Write(NamedTuple):
         """The kind of the :class:`Entry` that tells of this write."""
         if self.deleted:
             return "deleted"
-        return {type(None): "none", float: "float"}.get(type(self.encoded), "value")
+        if type(self.encoded) is float:
+            return f"{_FLOAT}{self.encoded!r}"
+        return "none" if self.encoded is None else "value"
 
 
 def xcom_key(key: str) -> str:
@@ -328,7 +333,10 @@ class XComContext(MutableMapping[str, Any]):
             raise _unreadable(key, entry, error) from error
         if value is None and entry.kind != "none":
             raise KeyError(f"{key}: the XCom {xcom_key(key)!r} of task {entry.task_id} is gone")
-        return float(value) if entry.kind == "float" and type(value) is int else value
+        if entry.kind.startswith(_FLOAT) and type(value) in (int, float):
+            written = float(entry.kind.removeprefix(_FLOAT))
+            return written if math.isclose(value, written, rel_tol=1e-15) else float(value)
+        return value
 
     def _pull(self, task_id: str, key: str) -> Any:
         self._check_process()
