@@ -182,14 +182,11 @@ def obey_permissions() -> None:
         assert libc.prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) == 0, os.strerror(ctypes.get_errno())
 
 
-def add_permission(folder: Path, mode: int) -> None:
+def let_write(folder: Path, allowed: bool) -> None:
+    """Allow writing to a folder and all that is in it, or forbid it."""
     for path in [folder, *folder.rglob("*")]:
-        path.chmod(path.stat().st_mode | mode)
-
-
-def remove_permission(folder: Path, mode: int) -> None:
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(path.stat().st_mode & ~mode)
+        mode = path.stat().st_mode
+        path.chmod(mode | 0o200 if allowed else mode & ~0o222)
 
 
 def entries(folder: Path) -> dict[Path, tuple[int, int]]:
@@ -213,36 +210,36 @@ class TestReadOnlyDagsFolder:
 
     @pytest.fixture(scope="class")
     @staticmethod
-    def airflow(tmp_path_factory, theirs, output) -> Iterator[LocalAirflow]:
+    def local(tmp_path_factory, theirs, output) -> Iterator[LocalAirflow]:
+        """Yield an Airflow that is not yet started."""
         local = LocalAirflow(tmp_path_factory.mktemp("airflow"), env={"JOB_OUTPUT": str(output)})
         for path in [theirs, *LOADERS.glob("*.py")]:
             local.add(path)
-        run_under_pyrunner(theirs)
-        remove_permission(local.dags_folder, 0o222)
-        with ThreadPoolExecutor(1, initializer=obey_permissions) as thread:
-            thread.submit(local.start).result()
+        let_write(local.dags_folder, False)
         yield local
         local.stop()
-        add_permission(local.dags_folder, 0o200)
+        let_write(local.dags_folder, True)
 
     @pytest.fixture(scope="class")
     @staticmethod
-    def before(airflow) -> dict[Path, tuple[int, int]]:
-        return entries(airflow.dags_folder)
+    def before(local) -> dict[Path, tuple[int, int]]:
+        return entries(local.dags_folder)
 
     @pytest.fixture(scope="class")
     @staticmethod
-    def run(airflow, before) -> Run:
-        return App(airflow, airflow.dags_folder / "read_only").trigger().finish()
+    def run(local, before) -> Run:
+        with ThreadPoolExecutor(1, initializer=obey_permissions) as thread:
+            thread.submit(local.start).result()
+        return App(local, local.dags_folder / "read_only").trigger().finish()
 
     def test_the_run_succeeds(self, run):
         assert run.states() == {"1_first": "success", "2_second": "success"}
 
-    def test_nothing_is_written_to_it(self, airflow, before, run):
-        assert entries(airflow.dags_folder) == before
-        assert not any("logs" in str(path.relative_to(airflow.dags_folder)) for path in before)
+    def test_nothing_is_written_to_it(self, local, before, run):
+        assert entries(local.dags_folder) == before
 
     def test_the_log_files_are_pyrunners_where_env_says(self, run, output, theirs):
+        run_under_pyrunner(theirs)
         ours = {path.name: sample_results.log_lines(path) for path in output.glob("read_only/logs/*")}
         assert ours["second.log"] == ["# LOG START", "INFO - from the first row", "# LOG END"]
         assert ours == sample_results.logs(theirs)
