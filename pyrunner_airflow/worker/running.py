@@ -197,7 +197,7 @@ class _Attempt:
 
     def _phase(self, name: str) -> None:
         if hasattr(self._worker, name):
-            self._call(name, lambda: getattr(self._worker, name)())
+            self._call(name, getattr(self._worker, name))
 
     def _call(self, name: str, function: Callable[[], Any]) -> None:
         try:
