@@ -7,10 +7,12 @@ ran and the code that each found, the text of its LOGFILE, and what it left in t
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -39,9 +41,6 @@ KEY = __name__
 def note(text):
     with open(os.path.join(os.environ["APP_TEMP_DIR"], f"{__name__}.calls"), "a") as calls:
         calls.write(f"{text}\\n")
-def until_finished():
-    while not os.path.exists(os.path.join(os.environ["APP_TEMP_DIR"], "finished")):
-        time.sleep(0.1)
 """
 _PROFILE = """
 export APP_NAME=job
@@ -140,21 +139,24 @@ class App:
                 stdin=subprocess.PIPE,
                 stdout=printed,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         self._process.stdin.write(b"typed\n")
         self._process.stdin.close()
 
     def finish(self):
         """Return what is seen of each row, or None if the job itself broke down."""
-        try:
-            self._process.wait(120)
-        finally:
-            self._process.kill()
-            (self.root / "temp" / "finished").touch()
+        self._process.wait(120)
         if not (self.root / "result.json").exists():
             return None
         result = json.loads((self.root / "result.json").read_text())
         return [self._seen(number, result) for number in self.ids]
+
+    def stop(self):
+        """End the command, and all that it left behind."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def printed(self):
         """Return the end of what the command printed."""

@@ -345,17 +345,11 @@ CHILDREN = [
     ),
     case(
         "a command left behind",
-        run="""
-            script = "until test -e $APP_TEMP_DIR/finished; do sleep 0.1; done"
-            subprocess.Popen(script, shell=True)
-        """,
+        run="subprocess.Popen(['sleep', '300'])",
     ),
     case(
         "a command left behind that holds LOGFILE open",
-        run="""
-            script = "until test -e $APP_TEMP_DIR/finished; do sleep 0.1; done"
-            subprocess.Popen(script, shell=True, stdout=sys.stdout, stderr=sys.stderr)
-        """,
+        run="subprocess.Popen(['sleep', '300'], stdout=sys.stdout, stderr=sys.stderr)",
     ),
     case(
         "a process left behind",
@@ -374,7 +368,7 @@ CHILDREN = [
     case(
         "a process left behind that is a daemon",
         run="""
-            multiprocessing.get_context("fork").Process(target=until_finished, daemon=True).start()
+            multiprocessing.get_context("fork").Process(target=time.sleep, args=(300,), daemon=True).start()
         """,
     ),
     case(
@@ -413,7 +407,7 @@ CHILDREN = [
     ),
     case(
         "a thread left behind that is a daemon",
-        run="threading.Thread(target=until_finished, daemon=True).start()",
+        run="threading.Thread(target=time.sleep, args=(300,), daemon=True).start()",
     ),
     case(
         "a thread that fails",

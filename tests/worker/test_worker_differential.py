@@ -551,12 +551,16 @@ def seen(tmp_path_factory):
     """Run all cases; return what is seen of each by PyRunner or base class, and by name."""
     jobs = [[*SAME], [difference.case for difference in DIFFERENCES], *([dead] for dead, _ in DEATHS)]
     found = {"pyrunner": {}, **{base: {} for base in INTERPRETERS}}
-    for cases, apps in [(cases, start(tmp_path_factory, cases)) for cases in jobs]:
-        for name, app in apps.items():
+    apps = [(name, cases, app) for cases in jobs for name, app in start(tmp_path_factory, cases).items()]
+    try:
+        for name, cases, app in apps:
             rows = app.finish()
             if rows is None and len(cases) > 1:
                 pytest.fail(f"the job broke down: {name}\n{app.printed()}")
             found[name].update(zip((case.name for case in cases), rows or [None], strict=True))
+    finally:
+        for _, _, app in apps:
+            app.stop()
     return found
 
 
