@@ -24,6 +24,7 @@ from pyrunner_airflow import LstError, parse_lst
 from scripts.airflow_api import AirflowApi
 from scripts.local_airflow import LocalAirflow
 from scripts.sample_data_server import SampleDataServer
+from tests import moving
 from tests.postgres import Postgres
 from tests.scheduler.apps import TIMEOUT
 
@@ -255,6 +256,7 @@ def compare_with_report(reader: Reader, block: str) -> None:
 
 # A block's language, how its text (of a console, each line) begins, and who takes care of it
 STEPS: list[tuple[str, str, Callable[[Reader, str], None]]] = [
+    *moving.STEPS,
     ("console", r"\$ make demo$", run_demo),
     ("console", r"\$ make airflow$", leave_airflow_running),
     ("console", r"\$ make (lint|test|bench)$", look_at_target),
