@@ -236,11 +236,11 @@ class LocalAirflow(AirflowApi):
             config.write(file)
         return port
 
-    def cli(self, *args: str, timeout: float = 120) -> str:
-        """Run an `airflow` command against this Airflow and return what it printed."""
+    def cli(self, *args: str, timeout: float = 120, **env: str) -> str:
+        """Run an `airflow` command against this Airflow, and return what it printed."""
         done = subprocess.run(
             [BIN / "airflow", *args],
-            env=self.env | {"PYTHONWARNINGS": "ignore"},  # they would stand between the answer's lines
+            env=self.env | {"PYTHONWARNINGS": "ignore", **env},  # they would stand between the answer's lines
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             capture_output=True,

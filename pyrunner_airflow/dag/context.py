@@ -87,9 +87,20 @@ class Entry(NamedTuple):
     task_id: str
     kind: str
     """
-    ``value``; ``none`` for None, which XCom cannot tell from nothing; ``float`` and the number, whose last digit
-    SQLite may change, if it does not make an integer of it; ``deleted``.
+    ``value``; ``none`` for None, which XCom cannot tell from nothing; ``float`` and the number, whose last
+    digit SQLite may change, if it does not make an integer of it; ``deleted``.
     """
+
+
+class Known(NamedTuple):
+    """What a task has found out: replaced as a whole, since a signal may strike between any two steps."""
+
+    above: dict[str, Entry]
+    """The last write to each key that counts for the task."""
+    elsewhere: dict[str, Entry]
+    """What tasks have written that are not upstream, or that one hides which is."""
+    looked_at: frozenset[str]
+    """The tasks whose index was pulled."""
 
 
 class Write(NamedTuple):
@@ -150,8 +161,7 @@ class XComContext(MutableMapping[str, Any]):
         self._pid = os.getpid()
         self._lock = threading.RLock()  # a worker's threads may all use the context
         self._own: dict[str, Write] = {}
-        self._above: dict[str, Entry] | None = None
-        self._looked_at: set[str] = set()
+        self._known: Known | None = None
         self._read: dict[str, Any] = {}
         self._journal_is_read = ti.try_number == 1
         self._journal_exists = False
@@ -220,7 +230,7 @@ class XComContext(MutableMapping[str, Any]):
 
     def publish(self) -> None:
         """Store the writes as this task's XComs, and the index."""
-        if not self._writes() and self._above is None:
+        if not self._writes() and self._known is None:
             return
         index = self._index()
         for key, write in dict(self._own).items():
@@ -269,10 +279,14 @@ class XComContext(MutableMapping[str, Any]):
 
     def _ancestors(self) -> dict[str, Entry]:
         """Return the last write to each key among this task's ancestors."""
+        return self._find_out().above
+
+    def _find_out(self) -> Known:
         with self._lock:
-            if self._above is None:
-                self._above = self._walk(self._ti.task.upstream_task_ids)
-            return self._above
+            if self._known is None:
+                above, looked_at = self._walk(self._ti.task.upstream_task_ids, frozenset())
+                self._known = Known(above, {}, looked_at)
+            return self._known
 
     def _find_elsewhere(self, key: str) -> Entry | None:
         """
@@ -282,14 +296,19 @@ class XComContext(MutableMapping[str, Any]):
         """
         ti, dag = self._ti, self._ti.task.dag
         with self._lock:
+            above, elsewhere, looked_at = self._find_out()
             states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
             finished = {name for name, state in states.items() if state in _FINISHED and dag.has_task(name)}
-            finished -= self._looked_at
+            finished -= looked_at
             last = {name for name in finished if not dag.get_task(name).downstream_task_ids & finished}
-            entry = self._walk(last).get(key)
-            if entry is None or entry.kind == "deleted":
-                return None
-            self._ancestors()[key] = entry
+            found, looked_at = self._walk(last, looked_at)
+            elsewhere = _last_of(elsewhere, found)
+            entry = elsewhere.get(key)
+            if entry is not None:
+                above = {**above, key: entry}
+            self._known = Known(above, elsewhere, looked_at)
+        if entry is None or entry.kind == "deleted":
+            return None
         if entry.task_id not in ti.task.get_flat_relative_ids(upstream=True):
             self._warn(
                 f"context[{key!r}] was written by {entry.task_id}, which is not upstream of {ti.task_id} and "
@@ -297,23 +316,25 @@ class XComContext(MutableMapping[str, Any]):
             )
         return entry
 
-    def _walk(self, task_ids: Iterable[str]) -> dict[str, Entry]:
-        """Return the last write to each key among these tasks and all that stand above them."""
+    def _walk(
+        self, task_ids: Iterable[str], looked_at: frozenset[str]
+    ) -> tuple[dict[str, Entry], frozenset[str]]:
+        """Return the last write to each key among these tasks and all above them, and who was looked at."""
         dag = self._ti.task.dag
         found: dict[str, Entry] = {}
+        seen = set(looked_at)
         waiting = deque(sorted(task_ids))
         while waiting:
             task_id = waiting.popleft()
-            if task_id in self._looked_at:
+            if task_id in seen:
                 continue
-            self._looked_at.add(task_id)
+            seen.add(task_id)
             entries = self._pull_index(task_id)
             if entries is None:
                 waiting.extend(sorted(dag.get_task(task_id).upstream_task_ids))
-                continue
-            for key, entry in entries.items():
-                found[key] = max(entry, found.get(key, entry))
-        return found
+            else:
+                found = _last_of(found, entries)
+        return found, frozenset(seen)
 
     def _pull_index(self, task_id: str) -> dict[str, Entry] | None:
         rows = self._pull(task_id, INDEX_KEY)
@@ -349,6 +370,10 @@ class XComContext(MutableMapping[str, Any]):
                 "a child process can only read what the worker has read before: hand it the values, and let "
                 "it return what is to be written to the context"
             )
+
+
+def _last_of(some: dict[str, Entry], others: dict[str, Entry]) -> dict[str, Entry]:
+    return {**some, **{key: max(entry, some.get(key, entry)) for key, entry in others.items()}}
 
 
 def _unreadable(key: str, entry: Entry, error: Exception) -> ContextValueError:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -124,13 +125,27 @@ class Interrupts:
             self._timeout_at = None
             self._pending = self._pending or signum
         if self._is_allowed and not _in_request(frame):
-            if self._call and now >= self._call[0]:
-                _, function = self._call
-                self._call = None
-                function()
-            if self._pending:
-                self._deliver(frame)
+            self._do_what_is_due(frame)
+        elif self._is_allowed and sys.getprofile() is None:
+            # A worker that asks again and again leaves no gap that the timer would find.
+            sys.setprofile(self._on_return)
         self._set_timer()
+
+    def _on_return(self, frame: FrameType, event: str, _: object) -> None:
+        """Act as soon as the request is over: Python calls this for each function of this thread."""
+        if event == "return" and not _in_request(frame.f_back):
+            sys.setprofile(None)
+            if self._is_allowed:
+                self._do_what_is_due(frame.f_back)
+                self._set_timer()
+
+    def _do_what_is_due(self, frame: FrameType | None) -> None:
+        if self._call and time.monotonic() >= self._call[0]:
+            _, function = self._call
+            self._call = None
+            function()
+        if self._pending:
+            self._deliver(frame)
 
     def _deliver(self, frame: FrameType | None) -> None:
         signum, self._pending = self._pending, None

@@ -177,6 +177,10 @@ class TestElsewhere:
         assert (context["key"], context["key"], "key" in context) == ("b", "b", True)
         assert len(job.warnings) == 1
 
+    def test_each_key_of_such_a_row_is_found(self, job):
+        context = job.start("reader").context
+        assert (context["key"], context["other"]) == ("b", 1)
+
     @pytest.mark.parametrize(
         "ask",
         [
@@ -226,6 +230,33 @@ class TestElsewhere:
         job.run("deleter", key=...)
         with pytest.raises(KeyError):
             job.start("reader").context["key"]
+
+
+class TestInterruptions:
+    """A timeout or SIGTERM raises between any two steps; the hooks go on with the same context."""
+
+    @pytest.mark.parametrize("call", range(4))
+    def test_what_was_cut_short_is_asked_again(self, call):
+        job = Job({"a": set(), "b": {"a"}, "c": set(), "reader": {"b"}})
+        job.run("a", above=1)
+        job.run("c", elsewhere=2)
+        task = job.start("reader")
+        pull = task.xcom_pull
+        left = call
+
+        def strike(**question: str) -> object:
+            nonlocal left
+            left -= 1
+            answer = pull(**question)
+            if left < 0:
+                task.xcom_pull = pull
+                raise KeyboardInterrupt
+            return answer
+
+        task.xcom_pull = strike
+        with pytest.raises(KeyboardInterrupt):
+            [task.context[key] for key in ("above", "elsewhere")]
+        assert [task.context[key] for key in ("above", "elsewhere")] == [1, 2]
 
 
 class TestCalls:
