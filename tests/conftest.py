@@ -44,7 +44,12 @@ def airflow(
     """One Airflow for all tests, with the loader files in place; started when the first test asks for it."""
     url = sample_server.url
     env = {"SAMPLE_DATA_URL": url, "SAMPLE_SLACK_WEBHOOK_URL": f"{url}/slack"}
-    local = LocalAirflow(tmp_path_factory.mktemp("airflow"), env=env, database=postgres.database("airflow"))
+    local = LocalAirflow(
+        tmp_path_factory.mktemp("airflow"),
+        env=env,
+        settings={"core": {"allowed_deserialization_classes": "airflow.* context_values.*"}},
+        database=postgres.database("airflow"),
+    )
     for loader in sorted((ROOT / "dags").glob("*.py")):
         local.add(loader)
     with local:
