@@ -28,6 +28,7 @@ Step = Callable[["Reader", str], None]
 
 PAGE = Path(__file__).parents[1] / "docs" / "moving.md"
 NIGHT = "night"
+BERLIN = ZoneInfo("Europe/Berlin")
 BILLING_ROWS = """\
 1|-1 |1|0|Find Day     |workers|FindDay|       |$ENV{APP_LOG_DIR}/find_day.log
 2|1  |1|0|Load Orders  |workers|Load   |orders |$ENV{APP_LOG_DIR}/load_orders.log
@@ -192,8 +193,10 @@ def write_options(reader: Reader, block: str) -> None:
         dag = reader.airflow.wait_for_dag(
             name, lambda dag, expected=schedule: dag["timetable_summary"] == expected, TIMEOUT
         )
-        assert (dag["timezone"], dag["is_paused"]) == ("Europe/Berlin", True)
+        assert dag["is_paused"]
     assert reader.airflow.dag("feeds")["max_active_tasks"] == 4
+    due = datetime.fromisoformat(reader.airflow.dag("close_month")["next_dagrun_run_after"])
+    assert f"{due.astimezone(BERLIN):%d %H:%M}" == "01 07:00"
 
 
 def add_second_line(reader: Reader, block: str) -> None:
@@ -272,7 +275,7 @@ def try_out(reader: Reader, line: str) -> None:
 
 def hand_over(reader: Reader, block: str) -> None:
     """Take this moment for the one that is written there."""
-    now = datetime.now(ZoneInfo("Europe/Berlin"))
+    now = datetime.now(BERLIN)
     options = reader.airflow.dags_folder / "jobs" / "pyrunner.toml"
     table = block.partition("start_date")[0]
     assert table in options.read_text()
