@@ -62,7 +62,7 @@ def take_trigger_form(page: Page) -> Path:
         form.locator("#element_exec_only").get_by_role("combobox").click()
         page.get_by_role("option", name=row).click()
     form.locator("#element_norun").get_by_role("combobox").click()
-    form.locator(".view-lines").wait_for()
+    form.locator("#element_cvar .view-lines").wait_for()
     path = IMAGES / f"{DAG}_trigger_form.png"
     form.screenshot(path=path)
     return path
