@@ -76,6 +76,9 @@ class LogFile:
     :raises OSError: where the file or its folders cannot be made or written.
     """
 
+    on_error: Callable[[OSError], None] | None = None
+    """Told once that nothing more can be written, as when the disk is full; without it, that is raised."""
+
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
@@ -142,8 +145,14 @@ class LogFile:
 
     def _write_all(self, data: bytes) -> None:
         file = self._file
-        while data and file:
-            data = data[file.write(data) :]
+        try:
+            while data and file:
+                data = data[file.write(data) :]
+        except OSError as error:
+            if self.on_error is None:
+                raise
+            self._file = None
+            self.on_error(error)
 
 
 class _Tee(io.RawIOBase):

@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 import traceback
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Callable, ContextManager, Iterator, MutableMapping, NamedTuple, Protocol
 
@@ -118,26 +118,30 @@ def run_worker(job: Job, host: Host) -> Outcome:
         try:
             stack.enter_context(_working_directory(job.app.working_directory))
             job = _resolve(job)
-            logfile = _open_logfile(job.logfile) if job.logfile else None
+            logfile = _open_logfile(job.logfile, host) if job.logfile else None
         except (AppError, OSError) as error:
             return _not_started(job, error)
         if logfile:
             stack.callback(logfile.close)
-            logfile.start()
-            stack.callback(logfile.end)
-        stack.enter_context(copy_output(logfile))
-        outcome = _load_and_run(job, host, logfile, stack)
-    if logfile and outcome.code and outcome.started and not _is_last(job, host, outcome.error):
-        with closing(LogFile(logfile.path)) as reopened:
-            reopened.restart(job.attempt, job.retry_wait_time)
+        try:
+            with copy_output(logfile), ExitStack() as imports:
+                outcome = _load_and_run(job, host, logfile, imports)
+        finally:
+            if logfile:
+                logfile.end()
+        if logfile and outcome.code and outcome.started and not _is_last(job, host, outcome.error):
+            logfile.restart(job.attempt, job.retry_wait_time)
     return outcome
 
 
-def _open_logfile(path: str) -> LogFile:
+def _open_logfile(path: str, host: Host) -> LogFile:
     try:
-        return LogFile(path)
+        logfile = LogFile(path)
+        logfile.start()
     except OSError as error:
         raise AppError(f"LOGFILE cannot be written: {error}") from error
+    logfile.on_error = lambda error: host.log("WARN", f"LOGFILE ends here, the log goes on: {error}")
+    return logfile
 
 
 def _load_and_run(job: Job, host: Host, logfile: LogFile | None, stack: ExitStack) -> Outcome:

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import resource
 import sys
 
 import pytest
@@ -221,6 +222,34 @@ class TestFile:
         assert (ran.code, ran.context) == (905, {})
         assert "failed: AppError: LOGFILE cannot be written: [Errno " in ran.report
         assert str(root / logfile.split("/")[0]) in ran.report
+
+    def test_a_disk_that_is_full_is_told_and_nothing_starts(self, run):
+        ran = run("def run(self): self.context['ran'] = True", logfile="/dev/full")
+        assert (ran.code, ran.context) == (905, {})
+        assert "failed: AppError: LOGFILE cannot be written: [Errno 28]" in ran.report
+
+    def test_one_that_takes_no_more_fails_no_worker(self, root, run):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        try:
+            ran = run(
+                f"""
+                def run(self):
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, {limits[1]}))
+                    self.logger.info("x" * 5000)
+                    self.logger.info("still here")
+                """,
+                "import resource",
+                logfile="x.log",
+            )
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert ran.code == 0
+        assert ran.lines == [
+            ("WARN", "LOGFILE ends here, the log goes on: [Errno 27] File too large"),
+            ("INFO", "x" * 5000),
+            ("INFO", "still here"),
+        ]
+        assert (root / "x.log").stat().st_size == 2000
 
     @pytest.mark.parametrize("logfile", [None, ""])
     def test_no_logfile_writes_nothing(self, root, run, logfile):
