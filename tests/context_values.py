@@ -101,6 +101,7 @@ PLAIN: dict[str, Any] = {
     "float_that_sqlite_changes": 4657815.076224769,
     "text": 'Zürich "株" \U0001f600 \x7f\\u0000',
     "empty": "",
+    "text_like_a_date_in_the_ui": "datetime.date@version=2(2026-01-02)",
     "list": [1, "a", None, [2.5, []]],
     "dict": {"b": {"": []}, "a": None, "株": 1},
     "dict_of_an_aws_error": {"__type": "NotFound", "__version__": 1, "__data__": [1]},

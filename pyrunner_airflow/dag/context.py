@@ -33,6 +33,8 @@ JOURNAL_BYTES = 60_000
 _FINISHED = frozenset({"success", "failed"})  # the states in which a task has published
 _PLAIN_KEY = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?", re.ASCII)
 
+SHOWN = re.compile(r"[\w.]+@version=\d+\(")
+"""How Airflow's XCom tab shows an object, such as a date; saved there, this text takes its place."""
 _FLOAT = "float "  # the kind of an entry begins so
 
 _UNREADABLE = (ImportError, TypeError, ValueError, AttributeError, LookupError)
@@ -88,7 +90,8 @@ class Entry(NamedTuple):
     kind: str
     """
     ``value``; ``none`` for None, which XCom cannot tell from nothing; ``float`` and the number, whose last
-    digit SQLite may change, if it does not make an integer of it; ``deleted``.
+    digit SQLite may change, if it does not make an integer of it; ``text`` for one that looks as
+    :data:`SHOWN`; ``deleted``.
     """
 
 
@@ -118,6 +121,8 @@ class Write(NamedTuple):
             return "deleted"
         if type(self.encoded) is float:
             return f"{_FLOAT}{self.encoded!r}"
+        if _is_shown(self.encoded):
+            return "text"
         return "none" if self.encoded is None else "value"
 
 
@@ -357,6 +362,8 @@ class XComContext(MutableMapping[str, Any]):
         if entry.kind.startswith(_FLOAT) and type(value) in (int, float):
             written = float(entry.kind.removeprefix(_FLOAT))
             return written if math.isclose(value, written, rel_tol=1e-15) else float(value)
+        if _is_shown(value) and entry.kind != "text":
+            raise _unreadable(key, entry, ValueError(f"{value!r:.100} only tells what it was"))
         return value
 
     def _pull(self, task_id: str, key: str) -> Any:
@@ -381,6 +388,10 @@ def _unreadable(key: str, entry: Entry, error: Exception) -> ContextValueError:
         f"context[{key!r}]: the XCom {xcom_key(key)!r} of task {entry.task_id} is not as that task wrote it: "
         f"{error}"
     )
+
+
+def _is_shown(value: object) -> bool:
+    return type(value) is str and SHOWN.match(value) is not None
 
 
 def _now() -> int:

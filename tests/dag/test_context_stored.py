@@ -142,6 +142,7 @@ class TestEditedXComs:
             {"__classname__": "subprocess.Popen", "__version__": 0, "__data__": {"args": "true"}},
             {"__classname__": "builtins.tuple", "__version__": 1, "__data__": 5},
             {"__classname__": 5, "__version__": 1},
+            "datetime.date@version=2(2026-01-02)",
         ],
         ids=str,
     )
