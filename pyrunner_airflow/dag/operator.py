@@ -30,9 +30,9 @@ _LEVELS = {
 }
 _JOURNAL_SECONDS = 1.0
 _MAX_SLUG = 200
-# As Airflow's own list of sensitive field names has it.
+# Airflow's own list of sensitive field names, as whole words: TOKENIZERS_PARALLELISM is none.
 _SECRET_NAME = re.compile(
-    "access_token|api_?key|authorization|passphrase|passwd|password|private_key|secret|token", re.IGNORECASE
+    "(^|_)(api_?key|authorization|passphrase|passwd|password|private_?key|secret|token)s?(_|$)", re.IGNORECASE
 )
 
 

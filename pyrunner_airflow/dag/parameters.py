@@ -11,6 +11,16 @@ from airflow.sdk import Param
 from pyrunner_airflow.tasklist import TaskRow
 
 NAMES = ("exec_only", "norun", "from", "to", "cvar")
+_PYRUNNERS = {
+    "-x": "exec_only",
+    "exec_proc_name": "exec_only",
+    "-N": "norun",
+    "-D": "from",
+    "descendents": "from",
+    "-A": "to",
+    "ancestors": "to",
+}
+"""Other names that the ``pyrunner`` command has for them."""
 
 
 class RunParameterError(ValueError):
@@ -66,14 +76,23 @@ def _relatives(task: Any, upstream: bool) -> set[int]:
 
 def check_names(conf: Mapping[str, Any], known: Iterable[str]) -> None:
     """
-    Refuse a parameter that is nearly one of ours: Airflow takes any, and would run all rows.
+    Refuse a parameter that is meant to be one of ours: Airflow takes any, and would run all rows.
 
     :raises RunParameterError: names the parameter and what it may have meant.
     """
     for name in conf:
-        near = get_close_matches(name, NAMES, n=1)
-        if name not in known and near:
+        meant = None if name in known else _meant(name)
+        if meant:
             raise RunParameterError(
                 f"the run was started with {name!r}, which is no parameter of this DAG. Did you mean "
-                f"{near[0]!r}? Start another run with the right name: a run's parameters are fixed."
+                f"{meant!r}? Start another run with the right name: a run's parameters are fixed."
             )
+
+
+def _meant(name: str) -> str | None:
+    """Return the parameter of ours that somebody meant; a short name is rather another's than a slip."""
+    word = name.strip("-_").lower().replace("-", "_")
+    if word in NAMES:
+        return word
+    near = get_close_matches(word, ("exec_only", "norun"), n=1, cutoff=0.8)
+    return _PYRUNNERS.get(name) or _PYRUNNERS.get(word) or (near[0] if near else None)

@@ -85,6 +85,9 @@ class Interrupts:
             self._timeout_at = time.monotonic() + remaining if remaining else None
             for signum in (signal.SIGALRM, signal.SIGTERM):
                 self._previous[signum] = signal.signal(signum, self._on_signal)
+            # Airflow's, from when it parsed the DAG's file, would have a crash repeated for ever.
+            if callable(signal.getsignal(signal.SIGSEGV)):
+                self._previous[signal.SIGSEGV] = signal.signal(signal.SIGSEGV, signal.SIG_DFL)
             self._set_timer()
         return self
 

@@ -13,6 +13,7 @@ import sys
 import traceback
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from types import ModuleType
 from typing import Any, Callable, ContextManager, Iterator, MutableMapping, NamedTuple, Protocol
 
 from .app import App, AppError, resolve_env, worker_folders
@@ -24,6 +25,7 @@ from .logger import LogFile, Logger, Sink, copy_output
 
 NOT_STARTED = 905
 """PyRunner's code for a worker that could not be made; such a row is not tried again."""
+_MAX_TEXT = 1000
 _FAILURE_CODES = {
     "on_start": 901,
     "run": 901,
@@ -117,6 +119,7 @@ def run_worker(job: Job, host: Host) -> Outcome:
         stack.enter_context(_environment(job))
         try:
             stack.enter_context(_working_directory(job.app.working_directory))
+            stack.enter_context(_main_module())
             job = _resolve(job)
             logfile = _open_logfile(job.logfile, host) if job.logfile else None
         except (AppError, OSError) as error:
@@ -136,8 +139,9 @@ def run_worker(job: Job, host: Host) -> Outcome:
 
 def _open_logfile(path: str, host: Host) -> LogFile:
     try:
-        logfile = LogFile(path)
-        logfile.start()
+        with host.interruptible():  # a FIFO waits for its reader
+            logfile = LogFile(path)
+            logfile.start()
     except OSError as error:
         raise AppError(f"LOGFILE cannot be written: {error}") from error
     logfile.on_error = lambda error: host.log("WARN", f"LOGFILE ends here, the log goes on: {error}")
@@ -269,6 +273,8 @@ class _Attempt:
 
 def _one_line(error: BaseException) -> str:
     text = " ".join(_text(error).split())
+    if len(text) > _MAX_TEXT:
+        text = f"{text[:_MAX_TEXT]}..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -341,6 +347,17 @@ def _environment(job: Job) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+@contextmanager
+def _main_module() -> Iterator[None]:
+    """Hide the runner's ``__main__``, which multiprocessing would have a spawned child import again."""
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
 
 
 @contextmanager

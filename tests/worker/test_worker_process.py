@@ -43,29 +43,15 @@ class TestEndOfProcess:
 
 
 class TestChildren:
-    @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-    def test_multiprocessing(self, run, method):
-        ran = run(
-            f"""
-            def run(self):
-                with multiprocessing.get_context({method!r}).Pool(2) as pool:
-                    self.context["squares"] = pool.map(abs, [-1, -2])
-            """,
-            "import multiprocessing",
-        )
-        assert (ran.error, ran.context) == (None, {"squares": [1, 2]})
-
-    @pytest.mark.parametrize("method", ["fork", "spawn"])
-    def test_a_function_of_the_module_can_be_mapped_over_processes(self, run, method):
-        ran = run(
-            f"""
-            def run(self):
-                with multiprocessing.get_context({method!r}).Pool(2) as pool:
-                    self.context["squares"] = pool.map(square, [1, 2])
-            """,
-            "import multiprocessing\ndef square(number): return number * number",
-        )
-        assert (ran.error, ran.context) == (None, {"squares": [1, 4]})
+    @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+    def test_multiprocessing(self, start, method):
+        body = f"""
+        def run(self):
+            with multiprocessing.get_context({method!r}).Pool(2) as pool:
+                print(pool.map(abs, [-1, -2]), pool.map(square, [1, 2]))
+        """
+        preamble = "import multiprocessing\ndef square(number): return number * number"
+        assert output_of(start(body, preamble, logfile=None)) == "[1, 2] [1, 4]\ncode 0 None\n"
 
     @pytest.mark.parametrize("base", ["pyrunner_airflow", "pyrunner"])
     @pytest.mark.parametrize(
@@ -131,16 +117,15 @@ class TestThreads:
         assert len(ran.context) == len(ran.lines) == 100
         assert ran.log.count("printed") == ran.log.count("INFO - ") == 100
 
-    def test_a_pool_of_processes_that_is_left_open_is_not_waited_for(self, run):
+    def test_a_pool_of_processes_that_is_left_open_is_not_waited_for(self, start):
         """PyRunner never ends."""
         body = """
         def run(self):
-            self.context["pool"] = ProcessPoolExecutor(1)
-            self.context["pool"].submit(abs, -1).result()
+            W.pool = ProcessPoolExecutor(1)
+            print(W.pool.submit(abs, -1).result())
         """
-        ran = run(body, "from concurrent.futures import ProcessPoolExecutor")
-        assert ran.code == 0
-        ran.context["pool"].shutdown()
+        preamble = "from concurrent.futures import ProcessPoolExecutor"
+        assert output_of(start(body, preamble, logfile=None)) == "1\ncode 0 None\n"
 
     def test_pools_of_threads_can_still_be_used_after_one_was_left_open(self, run):
         body = "def run(self): self.context['later'] = ThreadPoolExecutor(1).submit(abs, -1)"
