@@ -30,7 +30,7 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) .airflow
+	rm -rf $(VENV) .airflow build *.egg-info
 
 # Where its interpreter or its pip does not work, .venv is made anew.
 $(READY): $(BIN)/python pyproject.toml constraints.txt
