@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, OrderedDict, UserDict, defaultdict, deque, namedtuple
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import InitVar, dataclass, field, fields, is_dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum
@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 import numpy
 import pandas
 import pendulum
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 ALLOWED = f"airflow.* {__name__}.*"
 """What ``[core] allowed_deserialization_classes`` must be for all of these to travel."""
@@ -77,6 +77,29 @@ class Anything(BaseModel):
     item: Any
 
 
+@dataclass
+class Doubled:
+    number: int
+    factor: InitVar[int]
+    notes: list[str] = field(init=False, default_factory=list)
+
+    def __post_init__(self, factor):
+        self.number *= factor
+
+
+class Counted(BaseModel):
+    name: str
+    _count: int = 0
+
+
+class Aliased(BaseModel):
+    start: int = Field(alias="from")
+
+
+class Extra(BaseModel, extra="allow"):
+    pass
+
+
 class Outer:
     class Inner(Enum):
         ONE = 1
@@ -87,6 +110,35 @@ Text = type("Text", (str,), {"__module__": __name__})
 Number = type("Number", (int,), {"__module__": __name__})
 Row = type("Row", (dict,), {"__module__": __name__})
 Rows = type("Rows", (list,), {"__module__": __name__})
+
+
+def _aligned():
+    """Return records with bytes between their fields, and something in these."""
+    array = numpy.frombuffer(bytes(range(32)), dtype=numpy.dtype([("flag", "i1"), ("x", "f8")], align=True))
+    return array.copy()
+
+
+def _with_attrs(frame):
+    frame.attrs = {"unit": "m", "size": (1, 2)}
+    return frame
+
+
+def _filled():
+    value = Doubled(1, 2)
+    value.notes.append("late")
+    return value
+
+
+def _noted(value):
+    value.note = "late"
+    return value
+
+
+def _counted():
+    value = Counted(name="a")
+    value._count = 5
+    return value
+
 
 BERLIN = ZoneInfo("Europe/Berlin")
 PLAIN: dict[str, Any] = {
@@ -101,9 +153,14 @@ PLAIN: dict[str, Any] = {
     "float_that_sqlite_changes": 4657815.076224769,
     "text": 'Zürich "株" \U0001f600 \x7f\\u0000',
     "empty": "",
-    "text_like_a_date_in_the_ui": "datetime.date@version=2(2026-01-02)",
     "list": [1, "a", None, [2.5, []]],
     "dict": {"b": {"": []}, "a": None, "株": 1},
+    "dict_of_another_order_than_the_databases": {
+        "b": 1,
+        "aa": 2,
+        "a": {"株": 1, "zzz": 2, "zz": [{"b": 1, "a": 2}]},
+    },
+    "csv_rows": [{"name": "a", "id": number, "price": 1.5} for number in range(20)],
     "dict_of_an_aws_error": {"__type": "NotFound", "__version__": 1, "__data__": [1]},
     "rows": [{"id": number, "name": f"customer {number}", "amount": number / 4} for number in range(20)],
 }
@@ -147,6 +204,7 @@ TAGGED: dict[str, Any] = {
     "float_largest": 1.7976931348623157e308,
     "minus_zero": -0.0,
     "nul": "a\0b",
+    "text_like_a_date_in_the_ui": "datetime.date@version=2(2026-01-02)",
     "only_nul": "\0",
     "lone_surrogate": "\udc80 and \\x",
     "surrogate_pair": "\ud83d\ude00",
@@ -203,6 +261,28 @@ TAGGED: dict[str, Any] = {
     "numpy_complex": numpy.complex64(1 - 2j),
     "numpy_datetime": numpy.datetime64("2026-03-01T12:30"),
     "numpy_str": numpy.str_("a"),
+    "numpy_array_aligned": _aligned(),
+    "numpy_record": _aligned()[1],
+    "frame_of_another_time": pandas.DataFrame(
+        {"x": [1, 2]}, index=pandas.date_range("2026", periods=2, freq="h")
+    ),
+    "frame_with_attrs": _with_attrs(pandas.DataFrame({"x": [1]})),
+    "series": pandas.Series([1.5, math.nan], index=["a", "b"], name=("total", 1)),
+    "series_without_name": _with_attrs(pandas.Series(["a"])),
+    "series_of_days": pandas.Series([1, 2], index=pandas.date_range("2026", periods=2)),
+    "timestamp": pandas.Timestamp("2026-03-01T12:30:00.123456789"),
+    "timestamp_zone": pandas.Timestamp("2026-10-25T01:30", tz="UTC").tz_convert("Europe/Berlin"),
+    "timestamp_seconds": pandas.Timestamp("2026-03-01").as_unit("s"),
+    "not_a_time": pandas.NaT,
+    "pandas_timedelta": pandas.Timedelta("1 day 5 ns"),
+    "dataclass_that_changes_itself": Doubled(2, 3),
+    "dataclass_with_field_filled_later": _filled(),
+    "dataclass_with_attribute": _noted(Order(1)),
+    "dataclass_of_unordered_dict": Order(1, {"b": 1, "aa": 2}),
+    "pydantic_with_private": _counted(),
+    "pydantic_with_defaults": Customer(name="a", since=date(2026, 3, 1)),
+    "pydantic_with_alias": Aliased(**{"from": 1}),
+    "pydantic_with_extra": Extra(b=1, aa=2, a=3),
     "dataclass_of_anything": Order(1, {"path": Path("/a"), "order": Order(2, math.nan)}),
     "dataclass_with_computed_field": Computed(2),
     "pydantic_of_anything": Anything(item=[Path("/a"), (1, Anything(item=b"x"))]),
@@ -210,6 +290,12 @@ TAGGED: dict[str, Any] = {
 """Stored tagged."""
 
 NESTED: dict[str, Any] = {
+    "one_set_of_keys_in_two_orders": [{"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": ({"b": 2, "a": 1},)}],
+    "more_keys_than_the_index_holds": {f"{number:05}" + "x" * (number % 7): number for number in range(2000)},
+    "unordered_everywhere": (
+        {"b": 1, "aa": {"d": {1: {"b": 1, "aa": 2}}, "cc": 1}},
+        deque([{"b": 1, "aa": 2}]),
+    ),
     "paths_in_rows": {
         "rows": [{"file": Path("/a"), "seen": {Path("/b")}}],
         "at": (time(1), [Decimal("1.10")]),
@@ -297,10 +383,8 @@ DEEPEST = _nested(90)
 def image(value: Any) -> Any:
     """Return what makes up a value, types included: equal values have equal images, and NaN is NaN."""
     kind = type(value).__module__, type(value).__qualname__
-    if isinstance(value, OrderedDict):
-        return kind, [(image(key), image(item)) for key, item in value.items()]
     if isinstance(value, dict):
-        items = sorted((repr(image(key)), image(item)) for key, item in value.items())
+        items = [(image(key), image(item)) for key, item in value.items()]
         return kind, getattr(value, "default_factory", None), items
     if isinstance(value, (set, frozenset)):
         return kind, sorted(repr(image(item)) for item in value)
@@ -310,13 +394,24 @@ def image(value: Any) -> Any:
         fold = value.fold if value.utcoffset() is None else None
         return kind, value.isoformat(), fold, type(value.tzinfo), repr(value.tzinfo)
     if isinstance(value, (numpy.ndarray, numpy.generic)):
-        return kind, str(value.dtype), value.shape, value.tobytes()
+        return kind, str(value.dtype), value.shape, repr(value.tolist())
     if isinstance(value, pandas.DataFrame):
-        return kind, value.to_json(orient="table"), [str(dtype) for dtype in value.dtypes]
+        columns = [(image(name), str(column.dtype), column.tolist()) for name, column in value.items()]
+        return kind, repr(columns), repr(value.index), image(value.attrs)
+    if isinstance(value, pandas.Series):
+        return kind, image(value.name), image(value.to_frame("x"))
     if isinstance(value, BaseModel):
-        return kind, image(dict(value))
+        return (
+            kind,
+            sorted(value.model_fields_set),
+            image(value.__getstate__() | {"__pydantic_fields_set__": 0}),
+        )
     if is_dataclass(value):
-        return kind, [(item.name, image(getattr(value, item.name))) for item in fields(value)]
+        return (
+            kind,
+            [(item.name, image(getattr(value, item.name))) for item in fields(value)],
+            vars(value).keys(),
+        )
     if isinstance(value, pendulum.Duration):
         return kind, value.years, value.months, value.as_timedelta()
     return kind, hex(value) if type(value) is int else repr(value)

@@ -27,6 +27,10 @@ from typing import Any, NamedTuple
 import pendulum
 import pydantic
 from airflow.sdk import conf
+from airflow.sdk.serde import deserialize, serialize
+
+SHOWN_LENGTH = 50
+"""How many characters of a key or value an error shows."""
 
 
 class Refused(Exception):
@@ -37,81 +41,77 @@ class Kind(NamedTuple):
     """How values of a kind travel."""
 
     type: type | None
-    """The exact type, where one type is the kind."""
+    """The exact type, where one type is the kind; other values are compared with what comes back."""
     dump: Callable[[Any], Any]
     """Returns what the value is made of: something that can be encoded in turn."""
     load: Callable[[Any], Any]
     """Makes the value again; raises any exception on what :attr:`dump` never returned."""
+    is_same: Callable[[Any, Any], bool] | None = None
+    """Compares two values of one type, where their dumps may differ though they are the same."""
 
 
 def kind_of(value: Any) -> str | None:
     """Return the name of a value's kind, or None if it has none."""
-    if type(value) in _KIND_OF_TYPE:
-        return _KIND_OF_TYPE[type(value)]
+    cls = type(value)
+    if cls in _KIND_OF_TYPE:
+        return _KIND_OF_TYPE[cls]
     if isinstance(value, Enum):
         return "enum"
-    numpy = sys.modules.get("numpy")
+    numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
     if numpy and isinstance(value, numpy.generic):
         return "numpy"
-    if numpy and type(value) is numpy.ndarray:
+    if numpy and cls is numpy.ndarray:
         return "ndarray"
+    if pandas and value is pandas.NaT:
+        return "pandas.NaT"
+    if pandas and cls is getattr(pandas, cls.__name__, None) and f"pandas.{cls.__name__}" in KINDS:
+        return f"pandas.{cls.__name__}"
     return None if fields_of(value) is None else "model"
 
 
 def fields_of(value: Any) -> dict[str, Any] | None:
-    """Return what a dataclass or pydantic model is made of, or None for any other value."""
+    """Return all that a dataclass or pydantic model holds, or None for any other value."""
     if isinstance(value, pydantic.BaseModel):
-        return dict(value)
+        extra, private = value.__pydantic_extra__, value.__pydantic_private__
+        return {**vars(value), **(extra or {}), **(private or {})}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+        names = [field.name for field in dataclasses.fields(value) if hasattr(value, field.name)]
+        return {**{name: getattr(value, name) for name in names}, **getattr(value, "__dict__", {})}
     return None
 
 
 def is_same(value: Any, other: Any) -> bool:
     """Compare two values by type and content, all the way down; NaN is the same as NaN."""
-    if type(value) is not type(other):
+    cls = type(value)
+    if cls is not type(other):
         return False
-    if isinstance(value, dict):
-        keys = {key: key for key in other}
-        return len(value) == len(other) and all(
-            key in keys and is_same(key, keys[key]) and is_same(item, other[key])
-            for key, item in value.items()
-        )
-    if isinstance(value, (list, tuple, deque)):
-        return len(value) == len(other) and all(map(is_same, value, other))
-    if isinstance(value, (set, frozenset)):
-        return {(type(item), item) for item in value} == {(type(item), item) for item in other}
-    if isinstance(value, (datetime, time)):
-        return bool(value == other) and _zone(value) == _zone(other)
-    if isinstance(value, (float, complex, Decimal)):
+    if cls in (str, int, bool):
+        return bool(value == other)
+    if cls is float:
         return repr(value) == repr(other)
-    if kind_of(value) in ("numpy", "ndarray"):
-        return bool(value.dtype == other.dtype and value.tobytes() == other.tobytes())
-    if type(value).__module__.split(".")[0] == "pandas":
-        return _is_same_frame(value, other)
-    fields = fields_of(value)
-    return bool(value == other) if fields is None else is_same(fields, fields_of(other))
-
-
-def _zone(moment: datetime | time) -> tuple[Any, ...]:
-    # Where there is a zone, fold counts only in the hours that come twice; pendulum sets it anywhere.
-    offset = moment.utcoffset()
-    return type(moment.tzinfo), repr(moment.tzinfo), moment.fold if offset is None else offset
-
-
-def _is_same_frame(value: Any, other: Any) -> bool:
-    from pandas.testing import assert_frame_equal
-
-    try:
-        assert_frame_equal(value, other, check_exact=True, check_freq=False)
-    except AssertionError:
-        return False
-    return True
+    if cls is list:
+        return len(value) == len(other) and all(map(is_same, value, other))
+    if cls in (set, frozenset):
+        return {(type(item), item) for item in value} == {(type(item), item) for item in other}
+    name = kind_of(value)
+    if name is None:
+        return bool(value == other)
+    kind = KINDS[name]
+    return kind.is_same(value, other) if kind.is_same else is_same(kind.dump(value), kind.dump(other))
 
 
 def name_of(cls: type) -> str:
     """Return a class's full name."""
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as an error shows it: not too long, whatever its class makes of ``repr``."""
+    try:
+        text = repr(value)
+    except Exception:  # such as that of an integer of many digits
+        text = object.__repr__(value)
+    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
 
 
 def _is_allowed(name: str) -> bool:
@@ -123,7 +123,14 @@ def _is_allowed(name: str) -> bool:
 
 
 def _address(value: Any) -> str:
-    return f"{type(value).__module__}:{type(value).__qualname__}"
+    address = f"{type(value).__module__}:{type(value).__qualname__}"
+    try:
+        found = _find_class(address)
+    except (ImportError, KeyError, ValueError):
+        found = None
+    if found is not type(value):
+        raise Refused("whose class cannot be found by its name: define it at the top level of a module")
+    return address
 
 
 def _find_class(address: str) -> type:
@@ -148,25 +155,30 @@ def _dump_model(value: Any) -> list[Any]:
             f"which no other task may load: add {name} to [core] allowed_deserialization_classes, "
             f"or store a dictionary of its fields"
         )
-    return [_address(value), fields_of(value)]
+    is_pydantic = isinstance(value, pydantic.BaseModel)
+    return [_address(value), pydantic.BaseModel.__getstate__(value) if is_pydantic else fields_of(value)]
 
 
 def _load_model(data: list[Any]) -> Any:
-    cls = _find_class(data[0])
+    address, state = data
+    cls: Any = _find_class(address)
     if not _is_allowed(name_of(cls)):
         raise ValueError(f"{name_of(cls)} is not in [core] allowed_deserialization_classes")
-    if not (dataclasses.is_dataclass(cls) or issubclass(cls, pydantic.BaseModel)):
-        raise ValueError(f"{name_of(cls)} is neither a dataclass nor a pydantic model")
-    return cls(**data[1])
+    # As copy.copy() does: a constructor may not take all that the model holds, or may change it.
+    model = object.__new__(cls)
+    if issubclass(cls, pydantic.BaseModel):
+        pydantic.BaseModel.__setstate__(model, state)
+        names = set(cls.model_fields)
+    else:
+        for name, item in state.items():
+            object.__setattr__(model, name, item)
+        names = {field.name for field in dataclasses.fields(cls)}
+    if not all(hasattr(model, name) for name in names):
+        raise ValueError(f"{name_of(cls)} has other fields")
+    return model
 
 
 def _dump_enum(value: Enum) -> list[Any]:
-    try:
-        found = _find_class(_address(value))
-    except (KeyError, ValueError):
-        found = None
-    if found is not type(value):
-        raise Refused("whose class cannot be found by its name: define it at the top level of a module")
     return [_address(value), value.value if isinstance(value, Flag) else value.name]
 
 
@@ -177,6 +189,10 @@ def _load_enum(data: list[Any]) -> Enum:
     return cls(data[1]) if issubclass(cls, Flag) else cls[data[1]]
 
 
+def _dump_str(value: str) -> str:
+    return value.encode("unicode_escape").decode().replace("@", r"\x40")
+
+
 def _dump_bytes(value: bytes | bytearray) -> str:
     return base64.b64encode(value).decode()
 
@@ -185,18 +201,127 @@ def _load_bytes(data: str) -> bytes:
     return base64.b64decode(data, validate=True)
 
 
-def _dump_array(value: Any) -> str:
+def _dump_array(value: Any) -> list[Any]:
     import numpy
 
     file = io.BytesIO()
     numpy.save(file, value, allow_pickle=False)
-    return _dump_bytes(file.getvalue())
+    return [_dump_bytes(file.getvalue()), value.dtype.isalignedstruct]
 
 
-def _load_array(data: str) -> Any:
+def _load_array(data: list[Any]) -> Any:
     import numpy
 
-    return numpy.load(io.BytesIO(_load_bytes(data)), allow_pickle=False)
+    text, is_aligned = data
+    array = numpy.load(io.BytesIO(_load_bytes(text)), allow_pickle=False)
+    if not is_aligned:
+        return array
+    layout: Any = {
+        "names": array.dtype.names,
+        "formats": [array.dtype.fields[name][0] for name in array.dtype.names],
+        "offsets": [array.dtype.fields[name][1] for name in array.dtype.names],
+        "itemsize": array.dtype.itemsize,
+    }
+    return array.view(numpy.dtype(layout, align=True))
+
+
+def _is_same_array(value: Any, other: Any) -> bool:
+    if value.shape != other.shape or repr(value.dtype) != repr(other.dtype):
+        return False
+    if value.dtype.names:  # between the fields there may be bytes that mean nothing
+        return all(_is_same_array(value[name], other[name]) for name in value.dtype.names)
+    return bool(value.tobytes() == other.tobytes())
+
+
+def _dump_frame(value: Any) -> dict[str, Any]:
+    """Take off a frame what Airflow's form of it lacks."""
+    freq = getattr(value.index, "freq", None) and value.index.freqstr
+    if not value.attrs and (freq is None or value.index.dtype.kind not in "mM"):
+        raise Refused(_why_not(value))
+    bare = value.copy(deep=False)
+    bare.attrs = {}
+    if freq:
+        bare.index = value.index.copy()
+        bare.index.freq = None
+    return {"frame": bare, "freq": freq, "attrs": value.attrs}
+
+
+def _load_frame(data: dict[str, Any]) -> Any:
+    frame = data["frame"]
+    if data["freq"]:
+        frame.index.freq = data["freq"]
+    frame.attrs = data["attrs"]
+    return frame
+
+
+def _is_same_frame(value: Any, other: Any) -> bool:
+    from pandas.testing import assert_frame_equal
+
+    try:
+        assert_frame_equal(value, other, check_exact=True)
+    except AssertionError:
+        return False
+    cells = ([frame[name].tolist() for name in frame.select_dtypes(object)] for frame in (value, other))
+    return is_same(*cells) and is_same(value.attrs, other.attrs)
+
+
+def _why_not(frame: Any) -> str:
+    """Say why Airflow does not carry a frame."""
+    for position, (label, dtype) in enumerate(zip(frame.columns, frame.dtypes, strict=True)):
+        column = frame.iloc[:, [position]].reset_index(drop=True).set_axis(["x"], axis=1)
+        try:
+            is_carried = is_same(column, deserialize(serialize(column)))
+        except Exception:  # whatever pyarrow raises
+            is_carried = False
+        if not is_carried:
+            types = ", ".join(sorted({type(item).__name__ for item in column["x"].head(1000)}))
+            return (
+                f"whose column {shown(label)} ({dtype} of {types:.100}) would come back different: "
+                f"convert it, for example with .astype(str), or store .to_dict() of the frame"
+            )
+    return (
+        "whose index or column labels would come back different: "
+        "store .reset_index() of it, with a text of its own over each column"
+    )
+
+
+def _dump_timestamp(value: Any) -> list[Any]:
+    return [str(value.asm8), value.unit, value.tzinfo]
+
+
+def _load_timestamp(data: list[Any]) -> Any:
+    import numpy
+    import pandas
+
+    text, unit, zone = data
+    moment = pandas.Timestamp(numpy.datetime64(text, unit))
+    return moment if zone is None else moment.tz_localize("UTC").tz_convert(zone)
+
+
+def _dump_delta(value: Any) -> list[Any]:
+    return [int(value.asm8.astype("int64")), value.unit]
+
+
+def _load_delta(data: list[Any]) -> Any:
+    import numpy
+    import pandas
+
+    return pandas.Timedelta(numpy.timedelta64(*data))
+
+
+def _load_nat(data: None) -> Any:
+    import pandas
+
+    return pandas.NaT
+
+
+def _dump_series(value: Any) -> list[Any]:
+    return [value.name, value.to_frame("x")]
+
+
+def _load_series(data: list[Any]) -> Any:
+    name, frame = data
+    return frame["x"].rename(name)
 
 
 def _pairs(value: dict[Any, Any]) -> list[Any]:
@@ -228,6 +353,16 @@ def _load_time(cls: Any, data: list[Any]) -> Any:
     return plain.replace(cls.fromisoformat(text), tzinfo=zone, fold=fold)
 
 
+def _is_same_time(value: datetime | time, other: Any) -> bool:
+    return bool(value == other) and _zone(value) == _zone(other)
+
+
+def _zone(moment: datetime | time) -> tuple[Any, ...]:
+    # Where there is a zone, fold counts only in the hours that come twice; pendulum sets it anywhere.
+    offset = moment.utcoffset()
+    return type(moment.tzinfo), repr(moment.tzinfo), moment.fold if offset is None else offset
+
+
 def _dump_duration(value: pendulum.Duration) -> list[int]:
     rest = value.as_timedelta() - timedelta(days=365 * value.years + 30 * value.months)
     return [value.years, value.months, rest.days, rest.seconds, rest.microseconds]
@@ -242,9 +377,7 @@ _FACTORIES: dict[str, type] = {
     cls.__name__: cls for cls in (list, dict, set, tuple, str, int, float, bool, bytes, deque)
 }
 KINDS: dict[str, Kind] = {
-    "str": Kind(
-        str, lambda v: v.encode("unicode_escape").decode(), lambda d: d.encode().decode("unicode_escape")
-    ),
+    "str": Kind(str, _dump_str, lambda d: d.encode().decode("unicode_escape")),
     "int": Kind(int, hex, lambda d: int(d, 16)),
     "float": Kind(float, repr, float),
     "complex": Kind(complex, lambda v: [v.real, v.imag], lambda d: complex(*d)),
@@ -258,21 +391,29 @@ KINDS: dict[str, Kind] = {
     "defaultdict": Kind(defaultdict, _dump_defaultdict, _load_defaultdict),
     "deque": Kind(deque, lambda v: [list(v), v.maxlen], lambda d: deque(*d)),
     "Decimal": Kind(Decimal, str, Decimal),
-    "datetime": Kind(datetime, _dump_time, functools.partial(_load_time, datetime)),
-    "time": Kind(time, _dump_time, functools.partial(_load_time, time)),
+    **{
+        name: Kind(cls, _dump_time, functools.partial(_load_time, cls), _is_same_time)
+        for name, cls in {
+            "datetime": datetime,
+            "time": time,
+            "pendulum.DateTime": pendulum.DateTime,
+            "pendulum.Time": pendulum.Time,
+        }.items()
+    },
     "timedelta": Kind(timedelta, lambda v: [v.days, v.seconds, v.microseconds], lambda d: timedelta(*d)),
     "timezone": Kind(timezone, lambda v: list(v.__getinitargs__()), lambda d: timezone(*d)),
-    "pendulum.DateTime": Kind(
-        pendulum.DateTime, _dump_time, functools.partial(_load_time, pendulum.DateTime)
-    ),
-    "pendulum.Time": Kind(pendulum.Time, _dump_time, functools.partial(_load_time, pendulum.Time)),
     "pendulum.Duration": Kind(pendulum.Duration, _dump_duration, _load_duration),
     "pendulum.Interval": Kind(pendulum.Interval, lambda v: [v.start, v.end], lambda d: pendulum.Interval(*d)),
     **{cls.__name__: Kind(cls, str, cls) for cls in (PosixPath, PurePosixPath, PureWindowsPath, WindowsPath)},
     "enum": Kind(None, _dump_enum, _load_enum),
     "model": Kind(None, _dump_model, _load_model),
-    "ndarray": Kind(None, _dump_array, _load_array),
-    "numpy": Kind(None, _dump_array, lambda d: _load_array(d)[()]),
+    "ndarray": Kind(None, _dump_array, _load_array, _is_same_array),
+    "numpy": Kind(None, _dump_array, lambda d: _load_array(d)[()], _is_same_array),
+    "pandas.DataFrame": Kind(None, _dump_frame, _load_frame, _is_same_frame),
+    "pandas.Series": Kind(None, _dump_series, _load_series),
+    "pandas.Timestamp": Kind(None, _dump_timestamp, _load_timestamp),
+    "pandas.Timedelta": Kind(None, _dump_delta, _load_delta),
+    "pandas.NaT": Kind(None, lambda v: None, _load_nat),
 }
 """All kinds, by the name under which they are stored."""
 

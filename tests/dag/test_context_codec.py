@@ -92,12 +92,12 @@ def assert_is_plain_json(value, depth=0):
 def assert_travels(value):
     before = image(value)
     encoded = encode(value)
-    assert_is_plain_json(encoded)
-    assert_is_plain_json(BaseXCom.serialize_value(to_xcom(encoded)))
+    assert_is_plain_json(encoded.data)
+    assert_is_plain_json(BaseXCom.serialize_value(to_xcom(encoded.data)))
     for back in (
-        decode(encoded),
-        decode(json.loads(json.dumps(encoded))),  # from the journal
-        decode(send(to_xcom(encoded))),
+        decode(*encoded),
+        decode(*json.loads(json.dumps(encoded))),  # from the journal
+        decode(send(to_xcom(encoded.data)), send(encoded.orders)),
     ):
         assert image(back) == before
     assert image(value) == before
@@ -114,40 +114,43 @@ class TestWhatTravels:
 
     @pytest.mark.parametrize("name", PLAIN)
     def test_json_is_stored_as_it_is(self, name):
-        assert image(encode(PLAIN[name])) == image(PLAIN[name])
+        assert image(encode(PLAIN[name]).data) == image(PLAIN[name])
 
     @pytest.mark.parametrize("name", NATIVE)
     def test_what_airflow_carries_is_pulled_by_any_task(self, name):
         value = NATIVE[name]
-        pulled = send(to_xcom(encode(value)))
+        pulled = send(to_xcom(encode(value).data))
         assert type(pulled) is type(value)
         assert pulled.equals(value) if isinstance(value, pandas.DataFrame) else pulled == value
 
     @pytest.mark.parametrize("name", [*PLAIN, *NATIVE])
     def test_what_airflow_carries_is_stored_as_airflow_does_it(self, name):
-        encoded = encode(VALUES[name])
+        encoded = encode(VALUES[name]).data
         for stored in (BaseXCom.serialize_value(VALUES[name]), BaseXCom.serialize_value(to_xcom(encoded))):
             assert sorted(json.dumps(stored)) == sorted(json.dumps(encoded))  # a set has no order
 
     @pytest.mark.parametrize("name", TAGGED)
     def test_the_rest_is_tagged(self, name):
-        assert set(encode(TAGGED[name])) == {"__pyrunner__", "value"}
+        assert set(encode(TAGGED[name]).data) == {"__pyrunner__", "value"}
 
     def test_a_tag_is_readable(self):
-        assert encode(PurePosixPath("/data/x.csv")) == {
+        assert encode(PurePosixPath("/data/x.csv")).data == {
             "__pyrunner__": "PurePosixPath",
             "value": "/data/x.csv",
         }
-        assert encode(Color.RED) == {"__pyrunner__": "enum", "value": [f"{Color.__module__}:Color", "RED"]}
+        assert encode(Color.RED).data == {
+            "__pyrunner__": "enum",
+            "value": [f"{Color.__module__}:Color", "RED"],
+        }
 
     def test_what_is_stored_is_a_copy(self):
         value = {"rows": [{"a": deque([1])}]}
         encoded = encode(value)
         value["rows"][0]["a"].append(2)
-        assert decode(encoded) == {"rows": [{"a": deque([1])}]}
+        assert decode(*encoded) == {"rows": [{"a": deque([1])}]}
 
     def test_what_is_read_is_a_copy(self):
-        pulled = send(to_xcom(encode({"rows": [1], "order": Order(1, [2])})))
+        pulled = send(to_xcom(encode({"rows": [1], "order": Order(1, [2])}).data))
         for back in (decode(pulled), decode(pulled)):
             assert back == {"rows": [1], "order": Order(1, [2])}
             back["rows"].append(2)
@@ -157,12 +160,12 @@ class TestWhatTravels:
         assert_travels(DEEPEST)
 
     def test_long_text_of_a_number(self):
-        assert decode(encode(10**5000)) == 10**5000  # more digits than int() takes
+        assert decode(*encode(10**5000)) == 10**5000  # more digits than int() takes
 
 
 class TestModels:
     def test_are_pushed_when_their_class_is_gone(self, monkeypatch):
-        encoded = encode([Order(1, (2, Order(3))), Order(1, "a")])
+        encoded = encode([Order(1, (2, Order(3))), Order(1, "a")]).data
         monkeypatch.delattr("tests.context_values.Order")
         assert BaseXCom.serialize_value(to_xcom(encoded)) == encoded
 
@@ -185,7 +188,7 @@ class TestModels:
             configure(allowed_deserialization_classes="airflow.*"),
             pytest.raises(ContextValueError, match="allow"),
         ):
-            decode(encoded)
+            decode(*encoded)
 
     def test_may_be_allowed_by_a_regular_expression(self, configure):
         pattern = r"tests\.context_values\.\w+"
@@ -198,7 +201,7 @@ class TestModels:
 class TestEnums:
     def test_of_a_loaded_module_need_no_permission(self, configure):
         with configure(allowed_deserialization_classes="airflow.*"):
-            assert decode(encode([Color.RED, Level.LOW])) == [Color.RED, Level.LOW]
+            assert decode(*encode([Color.RED, Level.LOW])) == [Color.RED, Level.LOW]
 
     def test_of_a_module_that_is_not_loaded_are_refused(self):
         with pytest.raises(
@@ -280,9 +283,9 @@ class TestOtherXComBackends:
     @pytest.mark.parametrize("name", VALUES)
     def test_all_come_back(self, name):
         for value in (VALUES[name], {"a": [VALUES[name]], "b": (VALUES[name],)}):
-            pushed = to_xcom(encode(value))
-            stored = json.loads(json.dumps(pushed, cls=XComEncoder), cls=XComDecoder)
-            assert image(decode(stored)) == image(value)
+            data, orders = encode(value)
+            stored = json.loads(json.dumps(to_xcom(data), cls=XComEncoder), cls=XComDecoder)
+            assert image(decode(stored, orders)) == image(value)
 
 
 ZONES = st.sampled_from(
@@ -389,7 +392,7 @@ def test_neither_numpy_nor_pandas_is_imported_for_values_of_others():
     code = """
 import sys
 from pyrunner_airflow.dag.codec import decode, encode
-decode(encode({"a": [1, (2.5, b"x")], "b": {1: None}}))
+decode(*encode({"a": [1, (2.5, b"x")], "b": {1: None}}))
 print({"numpy", "pandas", "pyarrow"} & set(sys.modules))
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
