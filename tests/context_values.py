@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum
 from http import HTTPStatus
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -26,6 +26,9 @@ from pydantic import BaseModel, Field
 
 ALLOWED = f"airflow.* {__name__}.*"
 """What ``[core] allowed_deserialization_classes`` must be for all of these to travel."""
+
+
+Item = TypeVar("Item")
 
 
 class Color(Enum):
@@ -100,6 +103,10 @@ class Extra(BaseModel, extra="allow"):
     pass
 
 
+class Named(BaseModel, Generic[Item]):
+    item: Item
+
+
 class Outer:
     class Inner(Enum):
         ONE = 1
@@ -155,7 +162,7 @@ PLAIN: dict[str, Any] = {
     "empty": "",
     "list": [1, "a", None, [2.5, []]],
     "dict": {"b": {"": []}, "a": None, "株": 1},
-    "dict_of_another_order_than_the_databases": {
+    "dict_that_databases_sort": {
         "b": 1,
         "aa": 2,
         "a": {"株": 1, "zzz": 2, "zz": [{"b": 1, "a": 2}]},
@@ -278,7 +285,7 @@ TAGGED: dict[str, Any] = {
     "dataclass_that_changes_itself": Doubled(2, 3),
     "dataclass_with_field_filled_later": _filled(),
     "dataclass_with_attribute": _noted(Order(1)),
-    "dataclass_of_unordered_dict": Order(1, {"b": 1, "aa": 2}),
+    "dataclass_of_unordered_dict": Order(1, {"aa": 1, "b": 2}),
     "pydantic_with_private": _counted(),
     "pydantic_with_defaults": Customer(name="a", since=date(2026, 3, 1)),
     "pydantic_with_alias": Aliased(**{"from": 1}),
@@ -293,8 +300,8 @@ NESTED: dict[str, Any] = {
     "one_set_of_keys_in_two_orders": [{"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": ({"b": 2, "a": 1},)}],
     "more_keys_than_the_index_holds": {f"{number:05}" + "x" * (number % 7): number for number in range(2000)},
     "unordered_everywhere": (
-        {"b": 1, "aa": {"d": {1: {"b": 1, "aa": 2}}, "cc": 1}},
-        deque([{"b": 1, "aa": 2}]),
+        {"b": 1, "a": {"d": {1: {"bb": 1, "b": 2}}, "cc": 1}},
+        deque([{"aa": 1, "b": 2}]),
     ),
     "paths_in_rows": {
         "rows": [{"file": Path("/a"), "seen": {Path("/b")}}],
@@ -325,6 +332,7 @@ def refused_values() -> dict[str, tuple[Any, str]]:
     base = "which would come back as its base: store"
     deep = f"value is nested more than 90 levels deep, or holds itself: {convert}"
     here = __name__
+    different = "would come back different"
     cannot = f"which cannot travel to another task: {convert}"
     return {
         "function": (len, f"value is a builtin_function_or_method, {cannot}"),
@@ -362,8 +370,27 @@ def refused_values() -> dict[str, tuple[Any, str]]:
             numpy.array([object()]),
             "value is a numpy.ndarray, which cannot travel to another task (",
         ),
-        "mixed_frame": (pandas.DataFrame({"x": [1, "a"]}), f"value is a pandas.DataFrame, {cannot}"),
-        "timestamp": (pandas.Timestamp("2026-03-01"), "value is a pandas.Timestamp, "),
+        "frame_of_mixed_column": (
+            {"all": pandas.DataFrame({"id": [1, 2], "x": [1, "a"]})},
+            f'value["all"] is a pandas.DataFrame, whose column "x" (object of int, str) {different}',
+        ),
+        "frame_of_lists": (
+            pandas.DataFrame({1: [[1]]}),
+            f"value is a pandas.DataFrame, whose column 1 (object of list) {different}: convert it",
+        ),
+        "frame_of_two_columns_of_one_name": (
+            pandas.DataFrame([[1, 2]], columns=["a", "a"]),
+            f"value is a pandas.DataFrame, whose index or column labels {different}: store",
+        ),
+        "series_of_mixed": (
+            pandas.Series([1, "a"], name="total"),
+            f'value is a pandas.Series, whose column "values" (object of int, str) {different}: convert it',
+        ),
+        "pandas_index": (pandas.Index([1]), "value is a pandas.Index, which cannot travel"),
+        "model_of_no_name": (
+            Named[int](item=1),
+            f"value is a {here}.Named[int], whose class cannot be found",
+        ),
         "cycle": (cycle, deep),
         "cyclic_dataclass": (cyclic, deep),
         "deep": (_nested(91), deep),
@@ -390,7 +417,7 @@ def image(value: Any) -> Any:
         return kind, sorted(repr(image(item)) for item in value)
     if isinstance(value, (list, tuple, deque)):
         return kind, getattr(value, "maxlen", None), [image(item) for item in value]
-    if isinstance(value, (datetime, time)):
+    if isinstance(value, (datetime, time)) and value is not pandas.NaT:
         fold = value.fold if value.utcoffset() is None else None
         return kind, value.isoformat(), fold, type(value.tzinfo), repr(value.tzinfo)
     if isinstance(value, (numpy.ndarray, numpy.generic)):

@@ -48,6 +48,7 @@ _FORMS: dict[type, Any] = {cls: serialize(cls()) for cls in _CONTAINERS.values()
 _SERDE_TYPES = frozenset({datetime, pendulum.DateTime, timedelta, Decimal})
 """Types of a kind that serde carries too, but not always unchanged."""
 _SERDE_MODULES = frozenset({"datetime", "decimal", "numpy", "pandas", "pendulum", "uuid", "zoneinfo"})
+_PATH_LENGTH = 300  # of what an error shows
 _HINT = (
     "convert it to text, numbers, lists and dictionaries, or keep it in a file and its path in the context"
 )
@@ -79,6 +80,8 @@ def encode(value: Any) -> Encoded:
         data = encoder.encode(value, 0)
     except Refused as error:
         path, culprit, reason = _locate(value, "value", str(error))
+        if len(path) > _PATH_LENGTH:
+            path = f"{path[: _PATH_LENGTH // 2]}...{path[-_PATH_LENGTH // 2 :]}"
         raise ContextValueError(f"{path} is a {name_of(type(culprit))}, {reason}") from error
     except RecursionError as error:
         raise ContextValueError(f"value is nested too deep: {_HINT}") from error

@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import importlib
 import io
+import json
 import re
 import sys
 from collections import OrderedDict, defaultdict, deque
@@ -108,7 +109,7 @@ def name_of(cls: type) -> str:
 def shown(value: Any) -> str:
     """Return a value as an error shows it: not too long, whatever its class makes of ``repr``."""
     try:
-        text = repr(value)
+        text = json.dumps(value) if type(value) is str else repr(value)
     except Exception:  # such as that of an integer of many digits
         text = object.__repr__(value)
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
@@ -235,8 +236,8 @@ def _is_same_array(value: Any, other: Any) -> bool:
 
 def _dump_frame(value: Any) -> dict[str, Any]:
     """Take off a frame what Airflow's form of it lacks."""
-    freq = getattr(value.index, "freq", None) and value.index.freqstr
-    if not value.attrs and (freq is None or value.index.dtype.kind not in "mM"):
+    freq = value.index.freqstr if value.index.dtype.kind in "mM" else None
+    if not value.attrs and not freq:
         raise Refused(_why_not(value))
     bare = value.copy(deep=False)
     bare.attrs = {}
@@ -261,8 +262,11 @@ def _is_same_frame(value: Any, other: Any) -> bool:
         assert_frame_equal(value, other, check_exact=True)
     except AssertionError:
         return False
-    cells = ([frame[name].tolist() for name in frame.select_dtypes(object)] for frame in (value, other))
-    return is_same(*cells) and is_same(value.attrs, other.attrs)
+    # To pandas a tuple in a cell is the same as an array.
+    cells, others = (
+        [column.tolist() for _, column in frame.items() if column.dtype == object] for frame in (value, other)
+    )
+    return is_same(cells, others) and is_same(value.attrs, other.attrs)
 
 
 def _why_not(frame: Any) -> str:
@@ -316,12 +320,12 @@ def _load_nat(data: None) -> Any:
 
 
 def _dump_series(value: Any) -> list[Any]:
-    return [value.name, value.to_frame("x")]
+    return [value.name, value.to_frame("values")]
 
 
 def _load_series(data: list[Any]) -> Any:
     name, frame = data
-    return frame["x"].rename(name)
+    return frame["values"].rename(name)
 
 
 def _pairs(value: dict[Any, Any]) -> list[Any]:

@@ -89,6 +89,18 @@ def assert_is_plain_json(value, depth=0):
         assert value is None or type(value) is bool
 
 
+class Unprintable:
+    def __repr__(self):
+        raise OSError("x" * 1000)
+
+
+def nested_in_long_keys(levels):
+    value = len
+    for _ in range(levels):
+        value = {"key" * 20: value}
+    return value
+
+
 def assert_travels(value):
     before = image(value)
     encoded = encode(value)
@@ -132,6 +144,21 @@ class TestWhatTravels:
     @pytest.mark.parametrize("name", TAGGED)
     def test_the_rest_is_tagged(self, name):
         assert set(encode(TAGGED[name]).data) == {"__pyrunner__", "value"}
+
+    def test_a_dictionary_that_databases_sort_is_stored_as_it_is_too(self):
+        rows = [{"name": "a", "id": 1}, {"name": "b", "id": 2}, {"id": 3}]
+        assert encode(rows) == (rows, [["name", "id"]])
+
+    def test_keys_of_two_orders_are_stored_in_pairs(self):
+        data, orders = encode([{"aa": 1, "b": 2}, {"b": 2, "aa": 1}])
+        assert data == [{"aa": 1, "b": 2}, {"__pyrunner__": "dict", "value": [["b", 2], ["aa", 1]]}]
+        assert orders == [["aa", "b"]]
+
+    def test_of_many_orders_the_index_holds_few(self):
+        value = [{f"key {number}": 1, "id": 2} for number in range(100_000)]
+        data, orders = encode(value)
+        assert sum(len(key) for keys in orders for key in keys) <= codec.ORDERS_LENGTH
+        assert [list(row) for row in decode(as_in_jsonb(data), orders)] == [list(row) for row in value]
 
     def test_a_tag_is_readable(self):
         assert encode(PurePosixPath("/data/x.csv")).data == {
@@ -225,6 +252,23 @@ class TestWhatIsRefused:
             encode(value)
         assert str(caught.value).startswith(message)
 
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {"a" * 1000: {(1000 * "b", len)}},
+            {10**5000: len},
+            {(1000 * "c",): {len: 1}},
+            Order(1, numpy.array([Unprintable()])),
+            pandas.DataFrame({"d" * 1000: [1, Unprintable()]}),
+            nested_in_long_keys(80),
+        ],
+        ids=["key", "key of many digits", "tuple", "unprintable", "column", "path"],
+    )
+    def test_the_error_is_short(self, value):
+        with pytest.raises(ContextValueError) as caught:
+            encode(value)
+        assert len(str(caught.value)) < 600
+
     def test_is_a_value_error(self):
         assert issubclass(ContextValueError, ValueError)
 
@@ -246,7 +290,11 @@ class TestForgeries:
             {"__pyrunner__": "defaultdict", "value": ["eval", []]},
             {"__pyrunner__": "set", "value": [{}]},
             {"__pyrunner__": "datetime", "value": ["now", None, 0]},
-            {"__pyrunner__": "ndarray", "value": "AAAA"},
+            {"__pyrunner__": "ndarray", "value": ["AAAA", False]},
+            {"__pyrunner__": "pandas.DataFrame", "value": {"frame": 1, "freq": None, "attrs": {}}},
+            {"__pyrunner__": "pandas.Timestamp", "value": ["2026-02-30", "us", None]},
+            "datetime.date@version=2(2026-01-02)",
+            {"rows": ["datetime.date@version=2(2026-01-02)"]},
             {"__pyrunner__": "enum", "value": ["os:system", "true"]},
             {"__pyrunner__": "enum", "value": ["subprocess:Popen", "true"]},
             {"__pyrunner__": "enum", "value": [f"{Color.__module__}:Color", "GREEN"]},
@@ -254,6 +302,7 @@ class TestForgeries:
             {"__pyrunner__": "model", "value": ["subprocess:Popen", {"args": "true"}]},
             {"__pyrunner__": "model", "value": [f"{Color.__module__}:Color", {"value": "red"}]},
             {"__pyrunner__": "model", "value": [f"{Color.__module__}:Order", {"colour": 1}]},
+            {"__pyrunner__": "model", "value": [f"{Color.__module__}:Customer", {"name": "a"}]},
             {"__classname__": "subprocess.Popen", "__version__": 0, "__data__": {"args": "true"}},
             {"__classname__": "builtins.tuple", "__version__": 1},
             [{"__classname__": ["builtins.set"], "__version__": 1, "__data__": []}],
@@ -267,7 +316,7 @@ class TestForgeries:
     def test_of_a_pickled_array(self):
         file = io.BytesIO()
         numpy.save(file, numpy.array([Order(1)], dtype=object), allow_pickle=True)
-        forged = {"__pyrunner__": "ndarray", "value": base64.b64encode(file.getvalue()).decode()}
+        forged = {"__pyrunner__": "ndarray", "value": [base64.b64encode(file.getvalue()).decode(), False]}
         with pytest.raises(ContextValueError, match="allow_pickle"):
             decode(forged)
 

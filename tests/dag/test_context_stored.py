@@ -10,7 +10,7 @@ from sqlalchemy import Column, MetaData, String, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
 from pyrunner_airflow.dag.codec import ContextValueError
-from pyrunner_airflow.dag.context import XComContext, xcom_key
+from pyrunner_airflow.dag.context import INDEX_KEY, XComContext, xcom_key
 from tests.context_values import VALUES, image
 
 ODD_KEYS = [
@@ -101,6 +101,37 @@ class TestDatabases:
     def test_a_key_may_be_any_text(self, over_database):
         assert set(over_database) == {*VALUES, *ODD_KEYS}
         assert [over_database[key] for key in ODD_KEYS] == list(range(len(ODD_KEYS)))
+
+
+class TestWhatOtherTasksPull:
+    """Without the context, as any task of Airflow does."""
+
+    def test_a_dictionary_is_a_dictionary(self, over_database):
+        name = "dict_that_databases_sort"
+        assert over_database._ti.xcom_pull(task_ids="1", key=name) == VALUES[name]
+
+
+class TestTheIndex:
+    def test_tells_who_wrote_a_key_and_what_databases_lose_of_it(self):
+        pushed = {}
+        ti = SimpleNamespace(
+            task_id="1",
+            task=SimpleNamespace(upstream_task_ids=(), dag=None),
+            try_number=1,
+            xcom_push=pushed.__setitem__,
+        )
+        context = XComContext(ti, Store(), {"given": 1, "gone": 1}, lambda: None, print)
+        context.update({"rows": [{"name": "a", "id": 1}], "ratio": 0.1, "nothing": None})
+        del context["gone"]
+        context.publish()
+        written = {row.pop("key"): row for row in pushed[INDEX_KEY]}
+        assert all(type(row.pop("stamp")) is int and row.pop("task_id") == "1" for row in written.values())
+        assert written == {
+            "gone": {"state": "deleted"},
+            "nothing": {"state": "none"},
+            "ratio": {"state": "value", "number": 0.1},
+            "rows": {"state": "value", "orders": [["name", "id"]]},
+        }
 
 
 class TestTheJournal:
