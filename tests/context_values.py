@@ -378,6 +378,10 @@ def refused_values() -> dict[str, tuple[Any, str]]:
             pandas.DataFrame({1: [[1]]}),
             f"value is a pandas.DataFrame, whose column 1 (object of list) {different}: convert it",
         ),
+        "frame_of_dicts": (
+            pandas.DataFrame({"x": [{"a": 1, "b": 2}, {"b": 2, "a": 1}]}),
+            f'value is a pandas.DataFrame, whose column "x" (object of dict) {different}: convert it',
+        ),
         "frame_of_two_columns_of_one_name": (
             pandas.DataFrame([[1, 2]], columns=["a", "a"]),
             f"value is a pandas.DataFrame, whose index or column labels {different}: store",

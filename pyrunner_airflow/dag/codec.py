@@ -26,7 +26,9 @@ import pendulum
 from airflow.sdk import conf
 from airflow.sdk.serde import deserialize, serialize
 
-from pyrunner_airflow.dag.kinds import KINDS, Refused, fields_of, is_same, kind_of, name_of, shown
+from pyrunner_airflow.dag.kind import Refused, name_of, shown
+from pyrunner_airflow.dag.kinds import KINDS, is_same, kind_of
+from pyrunner_airflow.dag.models import fields_of
 
 TAG = "__pyrunner__"
 VALUE = "value"
@@ -168,7 +170,7 @@ class _Encoder:
     def encode_object(self, value: Any, depth: int) -> Any:
         kind = kind_of(value)
         # Of a complex number serde takes the real part, with a warning that the worker's author would see.
-        is_ours = kind in ("enum", "ndarray") or (kind == "numpy" and value.dtype.kind == "c")
+        is_ours = kind in ("enum", "numpy.ndarray") or (kind == "numpy" and value.dtype.kind == "c")
         form = None if is_ours else _serde_form(value, depth)
         if form is not None:
             return form

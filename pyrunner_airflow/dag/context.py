@@ -169,7 +169,10 @@ class XComContext(MutableMapping[str, Any]):
         if write:
             if write.encoded is None:
                 raise KeyError(key)
-            return decode(*write.encoded)
+            try:
+                return decode(*write.encoded)
+            except ContextValueError as error:
+                raise ContextValueError(f"context[{key!r}]: {error}") from error
         entry = self._ancestors().get(key)
         if entry is None and key in self._start:
             return copy.deepcopy(self._start[key])
