@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import attrs
 import numpy
 import pandas
 import pendulum
@@ -90,6 +91,12 @@ class Doubled:
         self.number *= factor
 
 
+@attrs.define
+class Sized:
+    size: Any
+    notes: list[str] = attrs.field(init=False, factory=list)
+
+
 class Counted(BaseModel):
     name: str
     _count: int = 0
@@ -125,13 +132,12 @@ def _aligned():
     return array.copy()
 
 
-def _with_attrs(frame):
-    frame.attrs = {"unit": "m", "size": (1, 2)}
+def _with_attrs(frame, attrs={"unit": "m", "size": (1, 2)}):  # noqa: B006
+    frame.attrs = attrs
     return frame
 
 
-def _filled():
-    value = Doubled(1, 2)
+def _filled(value):
     value.notes.append("late")
     return value
 
@@ -194,6 +200,7 @@ NATIVE: dict[str, Any] = {
         {"id": [1, 2], "name": ["a", None], "day": pandas.to_datetime(["2026-03-01"] * 2)}
     ),
     "frame_with_index": pandas.DataFrame({"x": [1.5, math.nan]}, index=pandas.Index(["a", "b"], name="k")),
+    "attrs_plain": Sized("a"),
     "dataclass": Order(1, "a"),
     "dataclass_frozen": Frozen(1),
     "dataclass_with_tuple": Order(1, (1, 2)),
@@ -283,9 +290,11 @@ TAGGED: dict[str, Any] = {
     "not_a_time": pandas.NaT,
     "pandas_timedelta": pandas.Timedelta("1 day 5 ns"),
     "dataclass_that_changes_itself": Doubled(2, 3),
-    "dataclass_with_field_filled_later": _filled(),
+    "dataclass_with_field_filled_later": _filled(Doubled(1, 2)),
     "dataclass_with_attribute": _noted(Order(1)),
     "dataclass_of_unordered_dict": Order(1, {"aa": 1, "b": 2}),
+    "attrs": _filled(Sized(Level.LOW)),
+    "attrs_of_dict_that_databases_sort": Sized({"bb": 1, "a": 2}),
     "pydantic_with_private": _counted(),
     "pydantic_with_defaults": Customer(name="a", since=date(2026, 3, 1)),
     "pydantic_with_alias": Aliased(**{"from": 1}),
@@ -390,7 +399,19 @@ def refused_values() -> dict[str, tuple[Any, str]]:
             pandas.Series([1, "a"], name="total"),
             f'value is a pandas.Series, whose column "values" (object of int, str) {different}: convert it',
         ),
+        "frame_of_attrs": (
+            _with_attrs(pandas.DataFrame({"x": [1]}), {"at": [len]}),
+            f'value.attrs["at"][0] is a builtin_function_or_method, {cannot}',
+        ),
         "pandas_index": (pandas.Index([1]), "value is a pandas.Index, which cannot travel"),
+        "array_of_nested_gaps": (
+            numpy.zeros(1, [("at", _aligned().dtype)]),
+            f"value is a numpy.ndarray, whose dtype {different}: store .astype(...) of it, or numpy.lib",
+        ),
+        "array_of_metadata": (
+            numpy.zeros(1, numpy.dtype("i4", metadata={"unit": "m"})),
+            f"value is a numpy.ndarray, whose dtype {different}: store .astype(...) of it",
+        ),
         "model_of_no_name": (
             Named[int](item=1),
             f"value is a {here}.Named[int], whose class cannot be found",
@@ -437,6 +458,8 @@ def image(value: Any) -> Any:
             sorted(value.model_fields_set),
             image(value.__getstate__() | {"__pydantic_fields_set__": 0}),
         )
+    if isinstance(value, Sized):
+        return kind, image(value.size), image(value.notes)
     if is_dataclass(value):
         return (
             kind,

@@ -24,6 +24,18 @@ def kind_of(value: Any) -> str | None:
 def _dump_array(value: Any) -> list[Any]:
     import numpy
 
+    empty = numpy.empty(0, value.dtype)
+    if _array_parts(_load_array(_save(empty))) != _array_parts(empty):
+        raise Refused(
+            "whose dtype would come back different: "
+            "store .astype(...) of it, or numpy.lib.recfunctions.repack_fields(...)"
+        )
+    return _save(value)
+
+
+def _save(value: Any) -> list[Any]:
+    import numpy
+
     file = io.BytesIO()
     numpy.save(file, value, allow_pickle=False)
     return [file.getvalue(), value.dtype.isalignedstruct]
@@ -49,7 +61,7 @@ def _array_parts(array: Any) -> list[Any]:
     names = array.dtype.names
     # Between the fields there may be bytes that mean nothing.
     content = [_array_parts(array[name]) for name in names] if names else array.tobytes()
-    return [repr(array.dtype), array.shape, content]
+    return [repr(array.dtype), array.dtype.metadata, array.shape, content]
 
 
 def _dump_frame(value: Any) -> dict[str, Any]:
@@ -84,7 +96,7 @@ class _Frame:
 
         assert isinstance(other, _Frame)
         try:
-            assert_frame_equal(self.frame, other.frame, check_exact=True)
+            assert_frame_equal(self.frame, other.frame, check_exact=True, check_freq=True)
         except AssertionError:
             return False
         return self._objects() == other._objects()

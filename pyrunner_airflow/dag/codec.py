@@ -95,7 +95,7 @@ def decode(data: Any, orders: Orders | None = None) -> Any:
     Return a new copy of the value that :func:`encode` was given.
 
     :param data: what :func:`encode` returned, or what ``xcom_pull`` made of it.
-    :param orders: what :func:`encode` returned.
+    :param orders: the keys of dictionaries in their order, from :func:`encode`.
     :raises ContextValueError: if :func:`encode` never returned this.
     """
     try:
@@ -169,8 +169,11 @@ class _Encoder:
 
     def encode_object(self, value: Any, depth: int) -> Any:
         kind = kind_of(value)
-        # Of a complex number serde takes the real part, with a warning that the worker's author would see.
-        is_ours = kind in ("enum", "numpy.ndarray") or (kind == "numpy" and value.dtype.kind == "c")
+        # Serde takes the real part of a complex number and drops a frame's attrs, with a warning in the log.
+        is_less = (kind == "numpy" and value.dtype.kind == "c") or (
+            kind == "pandas.DataFrame" and value.attrs
+        )
+        is_ours = is_less or kind in ("enum", "numpy.ndarray")
         form = None if is_ours else _serde_form(value, depth)
         if form is not None:
             return form
@@ -213,9 +216,10 @@ class _Encoder:
         if self._order_of.setdefault(frozenset(keys), keys) != keys:
             return False
         if keys != tuple(sorted(keys, key=_rank)):
-            self._room -= sum(map(len, keys))
-            if self._room < 0:
+            length = sum(map(len, keys))
+            if length > self._room:
                 return False
+            self._room -= length
             self.orders.append(list(keys))
         return True
 
@@ -336,7 +340,8 @@ def _children(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, (set, frozenset)):
         yield from ((f" element {shown(item)}", item) for item in value)
     else:
-        yield from ((f".{name}", item) for name, item in (fields_of(value) or {}).items())
+        fields = fields_of(value) or {"attrs": getattr(value, "attrs", None)}  # those of a DataFrame
+        yield from ((f".{name}", item) for name, item in fields.items())
 
 
 _ENCODERS: dict[type, Callable[[_Encoder, Any, int], Any]] = {

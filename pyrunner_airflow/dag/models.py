@@ -1,5 +1,5 @@
 """
-Context values of an author's own classes: members of an Enum, dataclasses, pydantic models.
+Context values of an author's own classes: members of an Enum, dataclasses, attrs classes, pydantic models.
 
 Only a class that Airflow's ``[core] allowed_deserialization_classes`` allows is imported, and none is called.
 A member of an Enum is also found in a module that the worker has imported already: that runs no code.
@@ -22,14 +22,23 @@ from pyrunner_airflow.dag.kind import Kind, Refused, name_of
 
 
 def fields_of(value: Any) -> dict[str, Any] | None:
-    """Return all that a dataclass or pydantic model holds, or None for any other value."""
+    """Return all that a dataclass, attrs class or pydantic model holds, or None for any other value."""
     if isinstance(value, pydantic.BaseModel):
         extra, private = value.__pydantic_extra__, value.__pydantic_private__
         return {**vars(value), **(extra or {}), **(private or {})}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in dataclasses.fields(value) if hasattr(value, field.name)]
-        return {**{name: getattr(value, name) for name in names}, **getattr(value, "__dict__", {})}
-    return None
+    names = _field_names(type(value))
+    if names is None:
+        return None
+    fields = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    return {**fields, **getattr(value, "__dict__", {})}
+
+
+def _field_names(cls: Any) -> list[str] | None:
+    if issubclass(cls, pydantic.BaseModel):
+        return list(cls.model_fields)
+    if dataclasses.is_dataclass(cls):
+        return [field.name for field in dataclasses.fields(cls)]
+    return [field.name for field in cls.__attrs_attrs__] if hasattr(cls, "__attrs_attrs__") else None
 
 
 def _is_allowed(name: str) -> bool:
@@ -82,11 +91,12 @@ def _load_model(data: list[Any]) -> Any:
     cls: Any = _find_class(address)
     if not _is_allowed(name_of(cls)):
         raise ValueError(f"{name_of(cls)} is not in [core] allowed_deserialization_classes")
-    is_pydantic = issubclass(cls, pydantic.BaseModel)
-    names = list(cls.model_fields) if is_pydantic else [field.name for field in dataclasses.fields(cls)]
+    names = _field_names(cls)
+    if names is None:
+        raise ValueError(f"{name_of(cls)} is no dataclass, attrs class or pydantic model")
     # As copy.copy() does: a constructor may not take all that the model holds, or may change it.
     model = object.__new__(cls)
-    if is_pydantic:
+    if issubclass(cls, pydantic.BaseModel):
         pydantic.BaseModel.__setstate__(model, state)
     else:
         for name, item in state.items():
