@@ -10,7 +10,7 @@ from sqlalchemy import Column, MetaData, String, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
 from pyrunner_airflow.dag.codec import ContextValueError
-from pyrunner_airflow.dag.context import INDEX_KEY, XComContext, xcom_key
+from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY, XComContext, xcom_key
 from tests.context_values import VALUES, image
 
 ODD_KEYS = [
@@ -141,6 +141,15 @@ class TestTheJournal:
 
     def test_a_key_may_be_any_text(self, over_journal):
         assert set(over_journal) == {*VALUES, *ODD_KEYS}
+
+    def test_a_value_that_cannot_be_read_is_an_error_that_names_the_key(self):
+        store = Store()
+        store.set(
+            JOURNAL_KEY, {"writes": [["order", 1, {"__pyrunner__": "of another version", "value": 1}, None]]}
+        )
+        context = XComContext(Task(None, "1", set(), try_number=2), store, {}, lambda: None, print)
+        with pytest.raises(ContextValueError, match=r"^context\['order'\]: what is stored cannot be read: "):
+            context["order"]
 
 
 class TestEditedXComs:
