@@ -3,10 +3,10 @@ What a context value looks like in the journal and in XCom, and how it becomes a
 
 What is stored is plain JSON that each of Airflow's databases gives back as it was: no NUL and no lone
 surrogate in text, no NaN, no integer beyond 64 bits, no float that Postgres would make an integer of; and
-not too deep. Only the order of an object's keys changes, so it is told beside the JSON: other tasks, which do
-without, pull a plain dictionary. A value that Airflow's own serialization ("serde") gives back equal and of the same type is
-stored as serde does it, so that any task can pull it and a person can read it. Any other is tagged:
-``{"__pyrunner__": kind, "value": ...}``.
+not too deep. Only the order of an object's keys changes, so it is told beside the JSON: other tasks, which
+do without, pull a plain dictionary. A value that Airflow's own serialization ("serde") gives back equal and
+of the same type is stored as serde does it, so that any task can pull it and a person can read it. Any other
+is tagged: ``{"__pyrunner__": kind, "value": ...}``.
 """
 
 from __future__ import annotations
