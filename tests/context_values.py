@@ -16,6 +16,7 @@ from enum import Enum, Flag, IntEnum, StrEnum
 from http import HTTPStatus
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, Generic, TypeVar
+from unittest.mock import Mock
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -348,6 +349,7 @@ def refused_values() -> dict[str, tuple[Any, str]]:
         "lambda": ([lambda: 1], f"value[0] is a function, {cannot}"),
         "class": (Order, f"value is a type, {cannot}"),
         "lock": ({"a": [threading.Lock()]}, f'value["a"][0] is a _thread.lock, {cannot}'),
+        "mock": (Mock(), f"value is a unittest.mock.Mock, {cannot}"),
         "generator": ((x for x in ()), f"value is a generator, {cannot}"),
         "object": ({1: (object(),)}, f"value[1][0] is a object, {cannot}"),
         "userdict": (UserDict(), f"value is a collections.UserDict, {cannot}"),

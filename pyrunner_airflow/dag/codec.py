@@ -341,7 +341,8 @@ def _children(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, (set, frozenset)):
         yield from ((f" element {shown(item)}", item) for item in value)
     else:
-        fields = fields_of(value) or {"attrs": getattr(value, "attrs", None)}  # those of a DataFrame
+        is_frame = kind_of(value) in ("pandas.DataFrame", "pandas.Series")
+        fields = {"attrs": value.attrs} if is_frame else fields_of(value) or {}
         yield from ((f".{name}", item) for name, item in fields.items())
 
 
