@@ -37,7 +37,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from pyrunner_airflow.dag.factory import LstWarning
-from pyrunner_airflow.discovery.building import build_dag, problem
+from pyrunner_airflow.discovery.building import build_dag
 from pyrunner_airflow.tasklist import LstError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _TEXT = re.compile(rb"^[ \t]*[^\s#]", re.MULTILINE)
 _ROW = re.compile(rb"^[^\w\n]*\d|\|", re.MULTILINE)
 
 
-class LstDagImporter(AbstractDagImporter[DagDefinition]):  # type: ignore[misc]  # checked on 3.3, without it
+class LstDagImporter(AbstractDagImporter[FilesystemDagDefinition]):  # type: ignore[misc]  # checked on 3.3, without it
     """Lists the task lists of a bundle for Airflow, and makes a DAG of each."""
 
     supported_extensions = (".lst",)
@@ -58,7 +58,7 @@ class LstDagImporter(AbstractDagImporter[DagDefinition]):  # type: ignore[misc] 
 
     def list_dag_definitions(
         self, bundle: BaseDagBundle, *, safe_mode: bool = True
-    ) -> Iterator[DagDefinition]:
+    ) -> Iterator[FilesystemDagDefinition]:
         """Yield the task lists of a bundle that no ``.airflowignore`` leaves out."""
         for definition in find_file_dag_definitions(bundle.path, self.supported_extensions):
             if self.might_contain_dag(definition, safe_mode):
@@ -79,13 +79,15 @@ class LstDagImporter(AbstractDagImporter[DagDefinition]):  # type: ignore[misc] 
             return True
         return not _TEXT.search(data) or bool(_ROW.search(data))
 
-    def import_definition(self, definition: DagDefinition, bundle: BaseDagBundle) -> DagImportResult:
+    def import_definition(
+        self, definition: FilesystemDagDefinition, bundle: BaseDagBundle
+    ) -> DagImportResult:
         """Return the DAG of a task list, or all its problems as one error: Airflow shows one a file."""
         result = DagImportResult(definition=definition)
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", LstWarning)
-                result.dags.append(build_dag(_path(definition), Path(bundle.path)))
+                result.dags.append(build_dag(definition.path.absolute(), Path(bundle.path)))
         except LstError as error:
             result.errors.append(DagImportError(repr(definition), str(error), error_type="parse"))
         # One for all: Airflow keeps one warning of a type for each DAG.
@@ -101,11 +103,3 @@ class LstDagImporter(AbstractDagImporter[DagDefinition]):  # type: ignore[misc] 
 def is_configured() -> bool:
     """Tell whether Airflow's configuration gives the task lists of all bundles to the importer."""
     return isinstance(get_importer_registry().get_importer("a.lst"), LstDagImporter)
-
-
-def _path(definition: DagDefinition) -> Path:
-    if isinstance(definition, FilesystemDagDefinition):
-        return definition.path.absolute()
-    path = Path(repr(definition))
-    message = "workers cannot be loaded from inside an archive"
-    raise LstError((problem("in-archive", path, message, "Unpack the archive into the bundle."),))

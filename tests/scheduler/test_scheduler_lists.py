@@ -169,28 +169,32 @@ class TestBadLists:
         assert set(run.attempts().values()) == {1}
 
 
+BAD_FILES = [
+    ("empty", b"", "no-rows"),
+    ("comments", b"#PYTHON\n# nothing to do\n", "no-rows"),
+    ("latin1", "1|-1|1|0|Übung|workers|Done||\n".encode("latin-1"), "not-utf8"),
+]
+
+
+def expect_error_that_hides_no_other(apps, airflow, name, data, code):
+    """Put a file that is no list beside one that is; without data, a link that leads nowhere."""
+    app = apps.add(f"beside_{name}", ROW, WORKERS)
+    path = app.path / f"{name}.lst"
+    if data is None:
+        path.symlink_to("nowhere.lst")
+    else:
+        path.write_bytes(data)
+    error = wait_for_error(airflow, str(path))
+    airflow.wait_for_dag(app.name, timeout=TIMEOUT)
+    path.unlink()
+    wait_for_no_error(airflow, str(path))
+    assert [line for line in error.splitlines() if str(path) in line and f"error[{code}]: " in line]
+
+
 class TestFilesThatAreNoLists:
-    @pytest.mark.parametrize(
-        ("name", "data", "code"),
-        [
-            ("empty", b"", "no-rows"),
-            ("comments", b"#PYTHON\n# nothing to do\n", "no-rows"),
-            ("latin1", "1|-1|1|0|Übung|workers|Done||\n".encode("latin-1"), "not-utf8"),
-            ("lost", None, "unreadable-file"),
-        ],
-    )
+    @pytest.mark.parametrize(("name", "data", "code"), [*BAD_FILES, ("lost", None, "unreadable-file")])
     def test_it_is_an_error_that_hides_no_other(self, apps, airflow, name, data, code):
-        app = apps.add(f"beside_{name}", ROW, WORKERS)
-        path = app.path / f"{name}.lst"
-        if data is None:
-            path.symlink_to("nowhere.lst")
-        else:
-            path.write_bytes(data)
-        error = wait_for_error(airflow, str(path))
-        airflow.wait_for_dag(app.name, timeout=TIMEOUT)
-        path.unlink()
-        wait_for_no_error(airflow, str(path))
-        assert [line for line in error.splitlines() if str(path) in line and f"error[{code}]: " in line]
+        expect_error_that_hides_no_other(apps, airflow, name, data, code)
 
 
 class TestFolders:
