@@ -15,15 +15,14 @@ import pytest
 from scripts.local_airflow import LocalAirflow
 from tests.airflow_34 import AIRFLOW_34, IMPORTER
 from tests.postgres import Postgres
-from tests.scheduler import test_scheduler_lists as lists
 from tests.scheduler.apps import IMPORTS, NOTES, TIMEOUT, App, Apps, DataServer
-from tests.scheduler.test_scheduler_lists import (  # noqa: F401  # pytest runs them here too
-    BAD_FILES,
+from tests.scheduler.test_scheduler_lists import (  # noqa: F401  # pytest runs these here too
     ROW,
     WORKERS,
+    TestAirflowignore,
+    TestBadLists,
+    TestFilesThatAreNoLists,
     TestOneList,
-    wait_for_error,
-    wait_for_no_error,
 )
 from tests.scheduler.test_scheduler_sample import TestRestart, TestSample, finished, sample  # noqa: F401
 
@@ -95,19 +94,10 @@ def airflow(
         yield local
 
 
-class TestBadLists(lists.TestBadLists):
-    def test_they_show_as_one_import_error_of_a_file_that_has_no_dags(self, error, airflow):
-        """Each is an import error of its own here."""
-        assert sorted(error["filename"] for error in airflow.import_errors()) == [
-            "breaks/config/breaks.lst",
-            "breaks_too/config/breaks_too.lst",
-        ]
-
-
-class TestFilesThatAreNoLists:
-    @pytest.mark.parametrize(("name", "data", "code"), BAD_FILES)
-    def test_it_is_an_error_that_hides_no_other(self, apps, airflow, name, data, code):
-        lists.expect_error_that_hides_no_other(apps, airflow, name, data, code)
+@pytest.fixture
+def error_files() -> list[str]:
+    """Each has an import error of its own."""
+    return ["breaks/config/breaks.lst", "breaks_too/config/breaks_too.lst"]
 
 
 class TestFile:
@@ -125,11 +115,6 @@ class TestFile:
         airflow.wait_for_dag(
             "optional", lambda dag: dag["description"] == "from the options", timeout=TIMEOUT
         )
-
-    def test_airflowignore_leaves_it_out(self, apps: Apps, airflow: LocalAirflow):
-        apps.add_folder("ignoring", {".airflowignore": "out.lst\n", "in.lst": ROW, "out.lst": ROW})
-        airflow.wait_for_dag("in", timeout=TIMEOUT)
-        assert airflow.dag("out") is None
 
 
 class TestGitBundle:
