@@ -120,30 +120,37 @@ class TestFile:
 class TestGitBundle:
     """A run is under way while a commit changes the list and the code of its workers."""
 
-    LIST = "1|-1|1|0|First|workers|Wait|{0}/go,{0}|\n2|1|1|0|Second|workers|Tell|{0}|\n"
+    LIST = "#AIRFLOW [pyrunner]\n#AIRFLOW app_root = '{0}'\n1|-1|1|0|First|workers|Wait|go|\n"
+    MORE = "2|1|1|0|{0}|workers|Tell||\n"
     WORKERS_OF = IMPORTS + (
         "import os\nimport time\n\n"
-        "class Wait(Worker):\n    def run(self):\n        note('waiting', {0!r}, app=self.argv[1])\n"
+        "class Wait(Worker):\n    def run(self):\n        note('waiting', {0!r})\n"
         "        while not os.path.exists(self.argv[0]):\n            time.sleep(0.05)\n\n"
-        "class Tell(Worker):\n    def run(self):\n        note('told', {0!r}, app=self.argv[0])\n"
+        "class Tell(Worker):\n    def run(self):\n        note('told', {0!r})\n"
     )
 
-    def test_the_run_keeps_the_code_that_it_began_with_and_the_next_has_the_new(
+    def test_it_keeps_its_list_and_code_and_the_next_has_the_new_in_one_folder_for_their_files(
         self, repository: Repository, airflow: LocalAirflow, tmp_path: Path
     ):
         app = App(airflow, tmp_path)
-        files = {
-            "versioned/config/versioned.lst": self.LIST.format(tmp_path),
-            "versioned/workers/notes.py": NOTES,
-            "versioned/workers/workers.py": self.WORKERS_OF.format("old"),
-        }
-        old = repository.commit(**files)
+
+        def commit(text: str) -> str:
+            files = {
+                "config/versioned.lst": self.LIST.format(tmp_path) + self.MORE.format(text),
+                "workers/notes.py": NOTES,
+                "workers/workers.py": self.WORKERS_OF.format(text),
+            }
+            return repository.commit(**files)
+
+        old = commit("old")
         run = app.trigger("versioned")
         app.wait_for_note("waiting", "old")
-        new = repository.commit(**{"versioned/workers/workers.py": self.WORKERS_OF.format("new")})
+        new = commit("new")
         airflow.wait_for_dag("versioned", lambda dag: dag["bundle_version"] == new, timeout=TIMEOUT)
         (tmp_path / "go").touch()
-        assert run.finish().state == "success"
-        assert app.trigger("versioned").finish().state == "success"
+        assert run.finish().states() == dict.fromkeys(["1_first", "2_old"], "success")
+        later = app.trigger("versioned").finish()
+        assert later.states() == dict.fromkeys(["1_first", "2_new"], "success")
         assert app.notes() == [["waiting", "old"], ["told", "old"], ["waiting", "new"], ["told", "new"]]
-        assert airflow.run("versioned", run.run_id)["bundle_version"] == old
+        versions = [airflow.run("versioned", one.run_id)["bundle_version"] for one in (run, later)]
+        assert versions == [old, new]
