@@ -36,16 +36,15 @@ bench: $(READY)
 clean:
 	rm -rf $(VENV) $(VENV34) .airflow build *.egg-info
 
-# Where its interpreter or its pip does not work, an environment is made anew.
-$(READY): $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@
+$(READY): WANTED := -c constraints.txt -e '.[dev]'
+$(READY): constraints.txt
+$(READY34): WANTED := -c constraints-3.4.txt -e '.[test]' apache-airflow-providers-git
+$(READY34): constraints-3.4.txt
 
-$(READY34): $(VENV34)/bin/python pyproject.toml constraints-3.4.txt
-	$(VENV34)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV34)
-	$(VENV34)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-3.4.txt -e '.[test]' \
-		apache-airflow-providers-git
+# Where its interpreter or its pip does not work, an environment is made anew.
+$(READY) $(READY34): %/.ready: %/bin/python pyproject.toml
+	$*/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $*
+	$*/bin/python -m pip install --quiet --disable-pip-version-check $(WANTED)
 	touch $@
 
 $(BIN)/python $(VENV34)/bin/python: ;

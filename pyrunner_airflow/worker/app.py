@@ -141,17 +141,6 @@ def worker_folders(app: App, environment: Mapping[str, str]) -> list[str]:
     return [*usual, os.path.dirname(app.list_path)]
 
 
-def import_root(app: App, worker_folder: str) -> str:
-    """Return the folder that comes first on ``sys.path``: the root that a worker folder belongs to."""
-    around = [root for root in (app.home, app.root) if lies_in(worker_folder, root)]
-    return max(around, key=len, default=app.root)
-
-
-def lies_in(path: str, folder: str) -> bool:
-    """Tell whether a path is a folder or lies in it."""
-    return os.path.join(path, "").startswith(os.path.join(os.path.abspath(folder), ""))
-
-
 def resolve_env(text: str, environment: Mapping[str, str]) -> str:
     """
     Return the text with each ``$ENV{NAME}`` replaced by the variable's value.

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Iterator
 
-from .app import AppError, lies_in
+from .app import App, AppError
 from .base import ShellWorker, Worker
 
 
@@ -66,7 +66,7 @@ def app_imports(root: str, folder: str, module_name: str) -> Iterator[None]:
     path, before = list(sys.path), set(sys.modules)
     top = module_name.split(".")[0]
     hidden = _take_modules(top) if _holds(folder, top) else {}
-    around = [entry for entry in path if lies_in(root, entry) or lies_in(folder, entry)]
+    around = [entry for entry in path if _lies_in(root, entry) or _lies_in(folder, entry)]
     try:
         sys.path[:] = [root, *(entry for entry in path if entry not in around), folder, *around]
         spec = importlib.util.find_spec("pyrunner")
@@ -80,6 +80,16 @@ def app_imports(root: str, folder: str, module_name: str) -> Iterator[None]:
                 del sys.modules[name]
         sys.path[:] = path
         sys.modules.update(hidden)
+
+
+def import_root(app: App, folder: str) -> str:
+    """Return the folder that goes first on ``sys.path``: the root that a worker folder belongs to."""
+    around = [root for root in (app.home, app.root) if _lies_in(folder, root)]
+    return max(around, key=len, default=app.root)
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return os.path.join(path, "").startswith(os.path.join(os.path.abspath(folder), ""))
 
 
 def _holds(folder: str, module: str) -> bool:
@@ -103,7 +113,7 @@ def _comes_from_app(module: ModuleType, outer_path: list[str], app_folders: tupl
     if not isinstance(file, str):
         return False
     entries = (*app_folders, *outer_path, *sys.path)
-    homes = [entry for entry in entries if isinstance(entry, str) and lies_in(file, entry)]
+    homes = [entry for entry in entries if isinstance(entry, str) and _lies_in(file, entry)]
     home = max(homes, key=len, default=None)
     return home is not None and (home in app_folders or home not in outer_path)
 
