@@ -55,6 +55,8 @@ SETTINGS: Settings = {
         "min_file_process_interval": 2,
         "stale_dag_threshold": 2,
     },
+    # The API server's answer to the first task of all takes 5 s, the default, and longer on a busy machine.
+    "workers": {"execution_api_timeout": 60},
 }
 
 
