@@ -77,6 +77,8 @@ class TestOneList:
         airflow.wait_for_dag("windows", timeout=TIMEOUT)
         assert list(airflow.tasks("windows")) == ["1_first", "2_second"]
 
+
+class TestLargeList:
     def test_two_thousand_rows_are_no_problem(self, apps: Apps, airflow: LocalAirflow):
         rows = "".join(
             f"{number}|{number // 2 or -1}|1|0|Row|workers|Done|a,b|x.log\n" for number in range(1, 2001)
