@@ -74,8 +74,12 @@ class PyRunnerDag(DAG):
             )
             for row in task_list.rows
         }
+        # What set_upstream does, but that reads all of the DAG's task IDs for each edge.
         for row in task_list.rows:
-            tasks[row.id].set_upstream([tasks[parent] for parent in row.parent_ids])
+            task = tasks[row.id]
+            for parent in map(tasks.__getitem__, row.parent_ids):
+                task.upstream_task_ids.add(parent.task_id)
+                parent.downstream_task_ids.add(task.task_id)
 
 
 class LstWarning(UserWarning):
