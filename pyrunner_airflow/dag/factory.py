@@ -69,9 +69,7 @@ class PyRunnerDag(DAG):
     def _add_rows(self, task_list: TaskList, list_path: str) -> None:
         options = task_list.options
         tasks = {
-            row.id: WorkerOperator(
-                row=row, list_path=list_path, options=options, dag=self, **options.tasks.get(row.id, {})
-            )
+            row.id: WorkerOperator.of_row(row, list_path, options, dag=self, **options.tasks.get(row.id, {}))
             for row in task_list.rows
         }
         # What set_upstream does, but that reads all of the DAG's task IDs for each edge.
