@@ -176,7 +176,7 @@ def _is_long_number(text: str) -> bool:
 
 
 def _is_name(text: str, column: Column) -> bool:
-    parts = text.split(".") if column is Column.MODULE_NAME else (text,)
+    parts = text.split(".") if column is Column.MODULE_NAME and "." in text else (text,)
     return all(part.isidentifier() and not iskeyword(part) for part in parts)
 
 
