@@ -130,13 +130,14 @@ def _in_timezone(moment: date, timezone: str | None) -> datetime:
 
 def _documentation(task_list: TaskList) -> str:
     """Return the list as a Markdown table."""
+    # Blanks only in empty cells: each stands in the serialized DAG.
     lines = [
-        "| ID | PARENT_IDS | MAX_ATTEMPTS | RETRY_WAIT_TIME | PROCESS_NAME | WORKER | ARGUMENTS | LOGFILE |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "|ID|PARENT_IDS|MAX_ATTEMPTS|RETRY_WAIT_TIME|PROCESS_NAME|WORKER|ARGUMENTS|LOGFILE|",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in task_list.rows:
-        parents = ", ".join(map(str, row.parent_ids))
-        cells = (row.id, parents, row.max_attempts, row.retry_wait_time, row.name)
-        texts = (*cells, f"{row.module}.{row.worker}", row.arguments_text, row.logfile or "")
-        lines.append(f"| {' | '.join(str(text).replace('|', '&#124;') for text in texts)} |")
+        parents = ",".join(map(str, row.parent_ids))
+        texts = (row.name, f"{row.module}.{row.worker}", row.arguments_text, row.logfile)
+        cells = "|".join([text.replace("|", "&#124;") if text else " " for text in texts])
+        lines.append(f"|{row.id}|{parents or ' '}|{row.max_attempts}|{row.retry_wait_time}|{cells}|")
     return "\n".join(lines)
