@@ -7,7 +7,6 @@ import os
 import re
 import warnings
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import pendulum
@@ -24,7 +23,11 @@ _MAX_DAG_ID = 250
 
 def dag_id(list_path: str | os.PathLike[str]) -> str:
     """Return the DAG ID of a task list: its file's name, with ``_`` for characters that no ID may have."""
-    return re.sub(r"[^\w.-]+", "_", Path(list_path).stem)[:_MAX_DAG_ID]
+    return re.sub(r"[^\w.-]+", "_", _stem(list_path))[:_MAX_DAG_ID]
+
+
+def _stem(list_path: str | os.PathLike[str]) -> str:
+    return os.path.splitext(os.path.basename(list_path))[0]
 
 
 class PyRunnerDag(DAG):
@@ -87,7 +90,7 @@ class LstWarning(UserWarning):
 def _defaults(task_list: TaskList, list_path: str) -> dict[str, Any]:
     """Return the DAG's arguments as the list has them."""
     options = task_list.options
-    name = Path(list_path).stem
+    name = _stem(list_path)
     arguments = {
         "dag_id": dag_id(list_path),
         "schedule": None,

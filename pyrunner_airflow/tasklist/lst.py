@@ -72,7 +72,7 @@ def _parse(text: str, source: str, documents: list[Document], problems: Problems
     lines = _lines(text)
     sections = read_front_matter(front_matter(lines, problems))
     for document in documents:
-        sections += read_sections(document, Path(source).name)
+        sections += read_sections(document, os.path.basename(source))
     options = merge(sections)
     rows = list(_read_rows(lines, problems, options.templates))
     if not rows:
