@@ -48,6 +48,8 @@ class Comparison(NamedTuple):
     title: str
     sides: tuple[Side, ...]
     rounds: int = ROUNDS
+    warm_up: bool = True
+    """Whether each side is measured once for nothing: that compiles what Python keeps compiled."""
 
 
 def in_process(*arguments: str, **environment: str) -> Measure:
@@ -161,7 +163,8 @@ def _context_calls(folder: Path, chain_rows: int, writers: int) -> Iterator[Comp
     }
     for name, (title, more) in shapes.items():
         ours = Side("ours", in_process("run_dag", str(place), name), {"calls": no_op + more})
-        yield Comparison(title, (ours, Side("no-op by hand", lambda: {"calls": no_op}, {})), rounds=1)
+        other = Side("no-op by hand", lambda: {"calls": no_op}, {})
+        yield Comparison(title, (ours, other), rounds=1, warm_up=False)
 
 
 def _sample_in_process(folder: Path) -> Comparison:
@@ -207,14 +210,16 @@ def large() -> Iterator[Comparison]:
                 Side("by hand", lambda: runs.time_run(airflow, "large_by_hand"), {"seconds": 1.05}),
             ),
             rounds=3,
+            warm_up=False,
         )
 
 
 def run(comparison: Comparison) -> list[Result]:
-    """Measure each side in turn, once for nothing and then several times, and return the medians."""
+    """Measure each side in turn, several times over, and return the medians."""
     results: list[list[Result]] = [[] for _ in comparison.sides]
-    for side in comparison.sides:
-        side.measure()  # compiles what Python keeps compiled
+    if comparison.warm_up:
+        for side in comparison.sides:
+            side.measure()
     for _ in range(comparison.rounds):
         for side, found in zip(comparison.sides, results, strict=True):
             found.append(side.measure())
