@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,7 +76,7 @@ def comparisons(folder: Path) -> Iterator[Comparison]:
     yield from _folders(folder)
     for shape in (jobs.chain, jobs.fan, jobs.layers):
         yield from _parse(folder, shape)
-    writes = Side("ours", in_process("write_context", "10000"), {"seconds": 2})
+    writes = Side("ours", in_process("write_context", "10000"), {"time": 2})
     yield Comparison("10,000 writes to one context key", (writes,))
     yield from _context_calls(folder, chain_rows=100, writers=200)
     yield _sample_in_process(folder)
@@ -88,7 +89,7 @@ def _new_folder(folder: Path, name: str) -> Path:
 
 
 def _dag_load(folder: Path, lists: int, rows: int) -> Comparison:
-    targets = {"by hand": {"seconds": 1.0, "bytes": 1.1}, "dag-factory": {"seconds": 0.2}}
+    targets = {"by hand": {"time": 1.0, "size": 1.1}, "dag-factory": {"time": 0.2}}
     environment = {"PYTHONPATH": os.pathsep.join([os.getcwd(), DAG_FACTORY]), "DO_NOT_TRACK": "1"}
     sides = []
     for way, write in jobs.WAYS.items():
@@ -110,7 +111,7 @@ def _folders(folder: Path) -> Iterator[Comparison]:
     jobs.write_apps(nested, many)
     yield Comparison(
         "1,000 x 20 rows to DAGs",
-        (Side("ours", in_process("load_dags", str(flat)), {"seconds": 10}),),
+        (Side("ours", in_process("load_dags", str(flat)), {"time": 10}),),
         rounds=3,
     )
 
@@ -120,8 +121,8 @@ def _folders(folder: Path) -> Iterator[Comparison]:
     yield Comparison(
         "one of 1,000 lists of a folder at task start",
         (
-            Side("ours", start(flat), {"seconds": 0.01}),
-            Side("one of 2 lists", start(few), {"seconds": 1.1}),
+            Side("ours", start(flat), {"time": 0.01}),
+            Side("one of 2 lists", start(few), {"time": 1.1}),
             Side("1,000 folders", start(nested), {}),
         ),
     )
@@ -136,8 +137,8 @@ def _parse(folder: Path, shape: Callable[[int], jobs.Rows]) -> Iterator[Comparis
     yield Comparison(
         f"parse 10,000 rows, {shape.__name__}",
         (
-            Side("ours", in_process("parse", path(10_000)), {"seconds": 1}),
-            Side("1,000 rows", in_process("parse", path(1000)), {"seconds": 12}),
+            Side("ours", in_process("parse", path(10_000)), {"time": 1}),
+            Side("1,000 rows", in_process("parse", path(1000)), {"time": 12}),
         ),
     )
     # PyRunner takes time that doubles with each layer.
@@ -174,7 +175,7 @@ def _sample_in_process(folder: Path) -> Comparison:
         "sample job in `dags test`, without its first task",
         (
             Side("ours", in_process("run_dag", str(place), "my_sample_app"), {}),
-            Side("by hand", in_process("run_dag", str(place), "sample_by_hand"), {"seconds": 1.05}),
+            Side("by hand", in_process("run_dag", str(place), "sample_by_hand"), {"time": 1.05}),
         ),
         rounds=3,
     )
@@ -195,7 +196,7 @@ def scheduled() -> Iterator[Comparison]:
         )
         yield Comparison(
             "sample job, LocalExecutor",
-            (side("ours", "my_sample_app", {}), side("by hand", "sample_by_hand", {"seconds": 1.05})),
+            (side("ours", "my_sample_app", {}), side("by hand", "sample_by_hand", {"time": 1.05})),
         )
 
 
@@ -207,7 +208,7 @@ def large() -> Iterator[Comparison]:
             "500 no-op rows, 22,500 edges, LocalExecutor",
             (
                 Side("ours", lambda: runs.time_run(airflow, "large"), {}),
-                Side("by hand", lambda: runs.time_run(airflow, "large_by_hand"), {"seconds": 1.05}),
+                Side("by hand", lambda: runs.time_run(airflow, "large_by_hand"), {"time": 1.05}),
             ),
             rounds=3,
             warm_up=False,
@@ -256,11 +257,17 @@ def _duration(seconds: float) -> str:
     return f"{seconds:,.1f} s" if seconds >= 10 else f"{seconds * 1000:,.0f} ms"
 
 
+def _size(size: float) -> str:
+    return f"{size / 1000:,.0f} kB"
+
+
 _FORMATS: Mapping[str, Callable[[float], str]] = {
-    "seconds": _duration,
+    "time": _duration,
     "task": _duration,
     "memory": lambda size: f"{size / 2**20:,.0f} MB",
-    "bytes": lambda size: f"{size / 1000:,.1f} kB",
+    "serializing": _duration,
+    "size": _size,
+    "of it tasks": _size,
     "calls": lambda count: f"{count:.0f}",
 }
 """The columns, and how what stands in them is shown."""
@@ -268,6 +275,7 @@ _FORMATS: Mapping[str, Callable[[float], str]] = {
 
 def main() -> None:
     """Print the table."""
+    console = Console()
     table = Table("measure", "", *_FORMATS, "to reach", title=f"medians of {ROUNDS}; (ours : theirs)")
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"AIRFLOW_HOME": folder, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
@@ -279,10 +287,11 @@ def main() -> None:
                 [sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True
             )
             parts = [comparisons(Path(folder)), scheduled()]
-        for part in parts:
-            for comparison in part:
+        with console.status("") as status:
+            for comparison in chain.from_iterable(parts):
+                status.update(comparison.title)
                 add_rows(table, comparison, run(comparison))
-    Console().print(table)
+    console.print(table)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def time_run(airflow: LocalAirflow, dag_id: str) -> dict[str, float]:
     run = airflow.run(dag_id, run_id)
     tasks = airflow.task_instances(dag_id, run_id).values()
     return {
-        "seconds": (_moment(run["end_date"]) - _moment(run["start_date"])).total_seconds(),
+        "time": (_moment(run["end_date"]) - _moment(run["start_date"])).total_seconds(),
         "task": statistics.median(task["duration"] for task in tasks),
     }
 
