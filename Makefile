@@ -7,7 +7,9 @@ READY := $(VENV)/.ready
 VENV34 := .venv34
 READY34 := $(VENV34)/.ready
 
-.PHONY: demo airflow test lint format bench clean
+DAG_FACTORY := $(VENV)/dag-factory
+
+.PHONY: demo airflow test lint format bench bench-large clean
 
 demo: $(READY)  ## Run the sample job in a real Airflow: it fails, is cleared, and succeeds
 	@$(BIN)/python -m scripts.demo
@@ -30,8 +32,16 @@ format: $(READY)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(READY)
-	@$(BIN)/python -m benchmarks
+bench: $(READY) $(DAG_FACTORY)  ## Compare with hand-written DAGs, dag-factory and PyRunner
+	@DAG_FACTORY=$(DAG_FACTORY) $(BIN)/python -m benchmarks
+
+bench-large: $(READY)  ## Run a job of 500 rows, and the same by hand, three times each
+	@$(BIN)/python -m benchmarks large
+
+# In a folder of its own: as part of .venv it would be a plugin of every Airflow here. What it needs is there.
+$(DAG_FACTORY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ dag-factory==1.1.0
+	touch $@
 
 clean:
 	rm -rf $(VENV) $(VENV34) .airflow build *.egg-info

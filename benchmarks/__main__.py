@@ -1,4 +1,8 @@
-"""Measure everything, side by side in one run, and print the ratios: ``make bench``."""
+"""
+Measure everything, side by side in one run, and print what it is to reach: ``make bench``.
+
+``make bench-large`` runs one job of 500 rows under a real scheduler instead, which takes longer.
+"""
 
 from __future__ import annotations
 
@@ -8,139 +12,292 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import jobs
+from benchmarks import jobs, runs
 
 ROUNDS = 5
+DAG_FACTORY = os.environ.get("DAG_FACTORY", "")
+"""The folder that dag-factory is installed in: its Airflow plugin must not be loaded by the others."""
+
+Result = dict[str, float]
+Measure = Callable[[], Result]
 
 
 class Side(NamedTuple):
-    """One way to do a thing: its name, and the arguments of ``benchmarks.measure``."""
+    """
+    One way to do a thing.
+
+    targets: for ours, what each measure is to be at most; for another, how many times the other's
+    ours is to be at most. What has none is only told.
+    """
 
     name: str
-    arguments: tuple[str, ...]
+    measure: Measure
+    targets: Mapping[str, float]
 
 
 class Comparison(NamedTuple):
-    """A thing done in one way or several, and what the first is to reach."""
+    """A thing done in one way or several; the first is ours."""
 
     title: str
     sides: tuple[Side, ...]
-    target: str
     rounds: int = ROUNDS
+    warm_up: bool = True
+    """Whether each side is measured once for nothing: that compiles what Python keeps compiled."""
 
 
-def comparisons(folder: Path) -> list[Comparison]:
+def in_process(*arguments: str, **environment: str) -> Measure:
+    """Return a measure of ``benchmarks.measure`` in a process of its own."""
+
+    def measure() -> Result:
+        command = [sys.executable, "-m", "benchmarks.measure", *arguments]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=os.environ | environment
+        )
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        result: Result = json.loads(done.stdout.splitlines()[-1])
+        return result
+
+    return measure
+
+
+def comparisons(folder: Path) -> Iterator[Comparison]:
     """Write the files that are measured, and say what to measure."""
-    return [
-        _dag_load(folder, lists=100, rows=20),
-        _dag_load(folder, lists=1, rows=1000),
-        _task_start(folder),
-        *(_parse(folder, shape, rows) for shape in ("chain", "fan", "layers") for rows in (500, 10_000)),
-        Comparison(
-            "10,000 writes to one context key", (Side("ours", ("write_context", "10000")),), "under 2 s"
-        ),
-        *_context_calls(folder, chain_rows=100, writers=200),
-    ]
+    yield _dag_load(folder, lists=100, rows=20)
+    yield _dag_load(folder, lists=1, rows=1000)
+    yield from _folders(folder)
+    for shape in (jobs.chain, jobs.fan, jobs.layers):
+        yield from _parse(folder, shape)
+    writes = Side("ours", in_process("write_context", "10000"), {"time": 2})
+    yield Comparison("10,000 writes to one context key", (writes,))
+    yield from _context_calls(folder, chain_rows=100, writers=200)
+    yield _sample_in_process(folder)
+
+
+def _new_folder(folder: Path, name: str) -> Path:
+    place = folder / name
+    place.mkdir()
+    return place
 
 
 def _dag_load(folder: Path, lists: int, rows: int) -> Comparison:
-    ours, by_hand = (folder / f"{way}_{lists}_{rows}" for way in ("lists", "by_hand"))
-    for place, write in ((ours, jobs.write_lists), (by_hand, jobs.write_by_hand)):
-        place.mkdir()
-        write(place, lists, rows)
-    sides = (Side("ours", ("load_dags", str(ours))), Side("by hand", ("load_dags", str(by_hand))))
-    return Comparison(f"{lists} x {rows} rows to DAGs", sides, "1.0x the time, 1.1x the size")
+    targets = {"by hand": {"time": 1.0, "size": 1.1}, "dag-factory": {"time": 0.2}}
+    environment = {"PYTHONPATH": os.pathsep.join([os.getcwd(), DAG_FACTORY]), "DO_NOT_TRACK": "1"}
+    sides = []
+    for way, write in jobs.WAYS.items():
+        if way == "dag-factory" and not DAG_FACTORY:
+            continue
+        place = _new_folder(folder, f"{lists}_{rows}_{way}")
+        write(place, {f"job_{number}": jobs.layers(rows) for number in range(lists)})
+        extra = environment if way == "dag-factory" else {}
+        sides.append(Side(way, in_process("load_dags", str(place), **extra), targets.get(way, {})))
+    return Comparison(f"{lists:,} x {rows:,} rows to DAGs", tuple(sides))
 
 
-def _task_start(folder: Path) -> Comparison:
-    place = folder / "start"
-    place.mkdir()
-    jobs.write_lists(place, 1000, 5)
-    side = Side("ours", ("load_dags", str(place / "pyrunner_lst.py"), "job_500"))
-    return Comparison("one of 1,000 lists at task start", (side,), "10 ms")
+def _folders(folder: Path) -> Iterator[Comparison]:
+    """Yield what many lists in one folder cost, to load all of them and one of them."""
+    many = {f"job_{number}": jobs.layers(20) for number in range(1000)}
+    flat, few, nested = (_new_folder(folder, name) for name in ("flat", "few", "nested"))
+    jobs.write_lists(flat, many)
+    jobs.write_lists(few, {name: many[name] for name in ("job_1", "job_500")})
+    jobs.write_apps(nested, many)
+    yield Comparison(
+        "1,000 x 20 rows to DAGs",
+        (Side("ours", in_process("load_dags", str(flat)), {"time": 10}),),
+        rounds=3,
+    )
+
+    def start(place: Path) -> Measure:
+        return in_process("load_dags", str(place / "pyrunner_lst.py"), "job_500")
+
+    yield Comparison(
+        "one of 1,000 lists of a folder at task start",
+        (
+            Side("ours", start(flat), {"time": 0.01}),
+            Side("one of 2 lists", start(few), {"time": 1.1}),
+            Side("1,000 folders", start(nested), {}),
+        ),
+    )
 
 
-def _parse(folder: Path, shape: str, rows: int) -> Comparison:
-    path = folder / f"{shape}_{rows}.lst"
-    path.write_text(jobs.as_list(getattr(jobs, shape)(rows)))
-    sides = [Side("ours", ("parse", str(path)))]
-    if rows == 500 and shape != "layers":  # PyRunner's time for layers grows as width to the power of layers
-        sides.append(Side("PyRunner", ("parse_with_pyrunner", str(path))))
-    return Comparison(f"parse a {shape} of {rows:,} rows", tuple(sides), "10,000 rows in 1 s")
+def _parse(folder: Path, shape: Callable[[int], jobs.Rows]) -> Iterator[Comparison]:
+    def path(rows: int) -> str:
+        file = folder / f"{shape.__name__}_{rows}.lst"
+        file.write_text(jobs.as_list(shape(rows)))
+        return str(file)
+
+    yield Comparison(
+        f"parse 10,000 rows, {shape.__name__}",
+        (
+            Side("ours", in_process("parse", path(10_000)), {"time": 1}),
+            Side("1,000 rows", in_process("parse", path(1000)), {"time": 15}),
+        ),
+    )
+    # PyRunner takes time that doubles with each layer.
+    rows = 100 if shape is jobs.layers else 500
+    yield Comparison(
+        f"parse {rows} rows, {shape.__name__}",
+        (
+            Side("ours", in_process("parse", path(rows)), {}),
+            Side("PyRunner", in_process("parse_with_pyrunner", path(rows)), {}),
+        ),
+    )
 
 
-def _context_calls(folder: Path, chain_rows: int, writers: int) -> list[Comparison]:
-    place = folder / "context"
-    place.mkdir()
+def _context_calls(folder: Path, chain_rows: int, writers: int) -> Iterator[Comparison]:
+    place = _new_folder(folder, "context")
     jobs.write_context_jobs(place, chain_rows, writers)
-    by_hand = Side("no-op by hand", ("count_calls", str(place), "by_hand"))
+    by_hand = in_process("run_dag", str(place), "by_hand")
+    no_op = by_hand()["calls"]
     shapes = {
-        "idle": ("calls of a row that does nothing", "1.0x"),
-        "chain": (f"most calls of a row in a chain of {chain_rows} that count in one key", "5 more"),
-        "fan_in": (f"calls of a row that reads one key below {writers} writers", f"{writers} + 3 more"),
+        "idle": ("calls of a row that does nothing", 0),
+        "chain": (f"calls of a row, chain of {chain_rows} that count in one key", 5),
+        "fan_in": (f"calls of a row that reads one key below {writers} writers", writers + 3),
     }
-    return [
-        Comparison(title, (Side("ours", ("count_calls", str(place), name)), by_hand), target, rounds=1)
-        for name, (title, target) in shapes.items()
-    ]
+    for name, (title, more) in shapes.items():
+        ours = Side("ours", in_process("run_dag", str(place), name), {"calls": no_op + more})
+        other = Side("no-op by hand", lambda: {"calls": no_op}, {})
+        yield Comparison(title, (ours, other), rounds=1, warm_up=False)
 
 
-def run(comparison: Comparison) -> dict[str, dict[str, float]]:
+def _sample_in_process(folder: Path) -> Comparison:
+    place = _new_folder(folder, "sample")
+    runs.add_sample(place)
+    return Comparison(
+        "sample job in `dags test`, without its first task",
+        (
+            Side("ours", in_process("run_dag", str(place), "my_sample_app"), {}),
+            Side("by hand", in_process("run_dag", str(place), "sample_by_hand"), {"time": 1.05}),
+        ),
+        rounds=3,
+    )
+
+
+def scheduled() -> Iterator[Comparison]:
+    """Yield what is run by a real scheduler; Airflow runs until the last has been asked for."""
+    with runs.airflow() as airflow:
+        runs.add_no_ops(airflow.dags_folder, "no_ops", jobs.layers(20))
+        runs.add_sample(airflow.dags_folder)
+
+        def side(name: str, dag_id: str, targets: Mapping[str, float]) -> Side:
+            return Side(name, lambda: runs.time_run(airflow, dag_id), targets)
+
+        yield Comparison(
+            "20 no-op rows, LocalExecutor",
+            (side("ours", "no_ops", {}), side("by hand", "no_ops_by_hand", {"task": 1.1})),
+        )
+        yield Comparison(
+            "sample job, LocalExecutor",
+            (side("ours", "my_sample_app", {}), side("by hand", "sample_by_hand", {"time": 1.05})),
+        )
+
+
+def large() -> Iterator[Comparison]:
+    """Yield a job of 500 rows, each of which depends on all 50 of the layer above."""
+    with runs.airflow() as airflow:
+        runs.add_no_ops(airflow.dags_folder, "large", jobs.layers(500, width=50, parents=50))
+        yield Comparison(
+            "500 no-op rows, 22,500 edges, LocalExecutor",
+            (
+                Side("ours", lambda: runs.time_run(airflow, "large"), {}),
+                Side("by hand", lambda: runs.time_run(airflow, "large_by_hand"), {"time": 1.05}),
+            ),
+            rounds=3,
+            warm_up=False,
+        )
+
+
+def run(comparison: Comparison) -> list[Result]:
     """Measure each side in turn, several times over, and return the medians."""
-    results: dict[str, list[dict[str, float]]] = {side.name: [] for side in comparison.sides}
-    for _ in range(comparison.rounds):
+    results: list[list[Result]] = [[] for _ in comparison.sides]
+    if comparison.warm_up:
         for side in comparison.sides:
-            command = [sys.executable, "-m", "benchmarks.measure", *side.arguments]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise SystemExit(done.stderr)
-            results[side.name].append(json.loads(done.stdout.splitlines()[-1]))
-    return {
-        name: {
-            key: statistics.median(result[key] for result in rounds)
-            for key, value in rounds[0].items()
-            if isinstance(value, (int, float))
-        }
-        for name, rounds in results.items()
-    }
+            side.measure()
+    for _ in range(comparison.rounds):
+        for side, found in zip(comparison.sides, results, strict=True):
+            found.append(side.measure())
+    return [{key: statistics.median(r[key] for r in found) for key in found[0]} for found in results]
+
+
+def add_rows(table: Table, comparison: Comparison, results: list[Result]) -> None:
+    """Add a comparison to the table, a row for each side."""
+    ours = results[0]
+    for number, (side, result) in enumerate(zip(comparison.sides, results, strict=True)):
+        verdicts = []
+        for key, target in side.targets.items():
+            value = ours[key] / result[key] if number else ours[key]
+            limit = f"{target:g}x" if number else _FORMATS[key](target)
+            verdicts.append(f"{key} {limit}: {'[green]yes' if value <= target else '[red]NO'}[/]")
+        table.add_row(
+            "" if number else f"{comparison.title}",
+            side.name,
+            *(_cell(key, result, ours if number else {}) for key in _FORMATS),
+            ", ".join(verdicts),
+        )
+    table.add_section()
+
+
+def _cell(key: str, result: Result, ours: Result) -> str:
+    """Return a measure, and ours as a multiple of it."""
+    if key not in result:
+        return ""
+    amount = _FORMATS[key](result[key])
+    return f"{amount} ({ours[key] / result[key]:.2f}x)" if key in ours else amount
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:,.1f} s" if seconds >= 10 else f"{seconds * 1000:,.0f} ms"
+
+
+def _size(size: float) -> str:
+    return f"{size / 1000:,.0f} kB"
+
+
+_FORMATS: Mapping[str, Callable[[float], str]] = {
+    "time": _duration,
+    "task": _duration,
+    "memory": lambda size: f"{size / 2**20:,.0f} MB",
+    "serializing": _duration,
+    "size": _size,
+    "of it tasks": _size,
+    "calls": lambda count: f"{count:.0f}",
+}
+"""The columns, and how what stands in them is shown."""
 
 
 def main() -> None:
     """Print the table."""
-    table = Table("measure", "ours", "others", "ratio", "size", "to reach", title=f"medians of {ROUNDS}")
+    console = Console()
+    table = Table(
+        "measure",
+        "",
+        *_FORMATS,
+        "to reach",
+        title=f"medians of {ROUNDS}; in brackets how many times theirs ours is",
+    )
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"AIRFLOW_HOME": folder, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
-        for comparison in comparisons(Path(folder)):
-            table.add_row(*_cells(comparison, run(comparison)))
-    Console().print(table)
-
-
-def _cells(comparison: Comparison, results: dict[str, dict[str, float]]) -> tuple[str, ...]:
-    (_, ours), *others = results.items()
-    if not others:
-        return comparison.title, _amount(ours), "", "", "", comparison.target
-    ((name, other),) = others
-    ratios = {key: f"{ours[key] / other[key]:.2f}x" for key in ("seconds", "calls", "bytes") if key in ours}
-    ratio = ratios.get("seconds") or ratios.get("calls", "")
-    return (
-        comparison.title,
-        _amount(ours),
-        f"{name} {_amount(other)}",
-        ratio,
-        ratios.get("bytes", ""),
-        comparison.target,
-    )
-
-
-def _amount(result: dict[str, float]) -> str:
-    return f"{result['seconds'] * 1000:,.0f} ms" if "seconds" in result else f"{result['calls']:.0f} calls"
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # all are compiled once, as where they are used
+        if sys.argv[1:] == ["large"]:
+            parts = [large()]
+        else:
+            subprocess.run(
+                [sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True
+            )
+            parts = [comparisons(Path(folder)), scheduled()]
+        with console.status("") as status:
+            for comparison in chain.from_iterable(parts):
+                status.update(comparison.title)
+                add_rows(table, comparison, run(comparison))
+    console.print(table)
 
 
 if __name__ == "__main__":

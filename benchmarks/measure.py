@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +21,11 @@ from unittest.mock import Mock, patch
 
 
 def load_dags(path: str, dag_id: str = "") -> dict[str, float]:
-    """Load a dags folder as the DAG processor does, or one file as the start of a task does for its DAG."""
+    """
+    Load a dags folder as the DAG processor does, or one file as the start of a task does for its DAG.
+
+    Then serialize the DAGs, and tell their size, and that of their tasks alone.
+    """
     from airflow.dag_processing.dagbag import DagBag
     from airflow.providers.standard.operators.python import PythonOperator  # noqa: F401 - not to be measured
     from airflow.sdk.definitions.context import get_parsing_context  # noqa: F401
@@ -29,36 +35,36 @@ def load_dags(path: str, dag_id: str = "") -> dict[str, float]:
 
     if dag_id:
         os.environ["_AIRFLOW_PARSING_CONTEXT_DAG_ID"] = dag_id  # what the start of a task sets
-    start = time.perf_counter()
-    bag = DagBag(path)
-    seconds = time.perf_counter() - start
-    if bag.import_errors:
-        raise RuntimeError(bag.import_errors)
-    size = sum(len(json.dumps(DagSerialization.to_dict(dag))) for dag in bag.dags.values())
-    return {"seconds": seconds, "bytes": size, "dags": len(bag.dags)}
+    with _watch() as watched:
+        bag = DagBag(path)
+    if bag.import_errors or not bag.dags:
+        raise RuntimeError(bag.import_errors or f"no DAG in {path}")
+    sizes: Counter[str] = Counter()
+    start = time.process_time()
+    for dag in bag.dags.values():
+        serialized = DagSerialization.to_dict(dag)
+        sizes["size"] += len(json.dumps(serialized))
+        sizes["of it tasks"] += len(json.dumps(serialized["dag"]["tasks"]))
+    return {**watched, "serializing": time.process_time() - start, **sizes}
 
 
 def parse(path: str) -> dict[str, float]:
     """Parse one task list."""
     from pyrunner_airflow.tasklist import read_lst
 
-    start = time.perf_counter()
-    rows = len(read_lst(path).rows)
-    return {"seconds": time.perf_counter() - start, "rows": rows}
+    with _watch() as watched:
+        read_lst(path)
+    return watched
 
 
 def parse_with_pyrunner(path: str) -> dict[str, float]:
     """Parse one task list with python-batch-runner's own parser."""
     from pyrunner.serde.list import ListSerDe
 
-    text = Path(path).read_text()
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - it prints
-    start = time.perf_counter()
     os.environ["APP_LOG_DIR"] = "/"
-    ListSerDe().deserialize(path)
-    seconds = time.perf_counter() - start
-    sys.stdout = sys.__stdout__
-    return {"seconds": seconds, "rows": text.count("\n") - 1}
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), _watch() as watched:  # it prints
+        ListSerDe().deserialize(path)
+    return watched
 
 
 def write_context(writes: str) -> dict[str, float]:
@@ -67,14 +73,18 @@ def write_context(writes: str) -> dict[str, float]:
 
     task = SimpleNamespace(upstream_task_ids=set())
     context: Any = XComContext(Mock(try_number=1, task_id="1_a", task=task), Mock(), {}, lambda: None, print)
-    start = time.perf_counter()
-    for number in range(int(writes)):
-        context["key"] = {"number": number, "text": "x" * 100}
-    return {"seconds": time.perf_counter() - start}
+    with _watch() as watched:
+        for number in range(int(writes)):
+            context["key"] = {"number": number, "text": "x" * 100}
+    return watched
 
 
-def count_calls(path: str, dag_id: str) -> dict[str, Any]:
-    """Run a DAG in this process, and count what its tasks ask of Airflow's supervisor."""
+def run_dag(path: str, dag_id: str) -> dict[str, Any]:
+    """
+    Run a DAG in this process, as ``airflow dags test`` does.
+
+    Tells the most that one of its tasks asked of Airflow's supervisor, and how long all but the first took.
+    """
     os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = path
     from airflow.dag_processing.dagbag import DagBag
     from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
@@ -88,13 +98,30 @@ def count_calls(path: str, dag_id: str) -> dict[str, Any]:
 
     with patch.object(InProcessSupervisorComms, "send", count_and_send):
         run = DagBag(path).dags[dag_id].test()
-    tasks = {task.task_id: calls[str(task.id)] for task in run.get_task_instances()}
-    return {"calls": max(task.total() for task in tasks.values()), "tasks": tasks, "state": run.state}
+    if run.state != "success":
+        raise RuntimeError(f"{dag_id}: {run.state}")
+    tasks = run.get_task_instances()
+    durations = [task.duration for task in sorted(tasks, key=lambda task: task.start_date)]
+    return {"calls": max(calls[str(task.id)].total() for task in tasks), "time": sum(durations[1:])}
+
+
+@contextmanager
+def _watch() -> Iterator[dict[str, float]]:
+    """
+    Tell how long what is done meanwhile takes, and how much memory the process has had at most.
+
+    Processor time, since that does not depend on what else the machine is busy with.
+    """
+    watched: dict[str, float] = {}
+    start = time.process_time()
+    yield watched
+    watched["time"] = time.process_time() - start
+    peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    watched["memory"] = int(peak[1]) * 1024 if peak else 0
 
 
 MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
-    measure.__name__: measure
-    for measure in (load_dags, parse, parse_with_pyrunner, write_context, count_calls)
+    measure.__name__: measure for measure in (load_dags, parse, parse_with_pyrunner, write_context, run_dag)
 }
 
 if __name__ == "__main__":

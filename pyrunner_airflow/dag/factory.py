@@ -7,7 +7,6 @@ import os
 import re
 import warnings
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import pendulum
@@ -24,7 +23,11 @@ _MAX_DAG_ID = 250
 
 def dag_id(list_path: str | os.PathLike[str]) -> str:
     """Return the DAG ID of a task list: its file's name, with ``_`` for characters that no ID may have."""
-    return re.sub(r"[^\w.-]+", "_", Path(list_path).stem)[:_MAX_DAG_ID]
+    return re.sub(r"[^\w.-]+", "_", _stem(list_path))[:_MAX_DAG_ID]
+
+
+def _stem(list_path: str | os.PathLike[str]) -> str:
+    return os.path.splitext(os.path.basename(list_path))[0]
 
 
 class PyRunnerDag(DAG):
@@ -69,13 +72,15 @@ class PyRunnerDag(DAG):
     def _add_rows(self, task_list: TaskList, list_path: str) -> None:
         options = task_list.options
         tasks = {
-            row.id: WorkerOperator(
-                row=row, list_path=list_path, options=options, dag=self, **options.tasks.get(row.id, {})
-            )
+            row.id: WorkerOperator.of_row(row, list_path, options, dag=self, **options.tasks.get(row.id, {}))
             for row in task_list.rows
         }
+        # What set_upstream does, but that reads all of the DAG's task IDs for each edge.
         for row in task_list.rows:
-            tasks[row.id].set_upstream([tasks[parent] for parent in row.parent_ids])
+            task = tasks[row.id]
+            for parent in map(tasks.__getitem__, row.parent_ids):
+                task.upstream_task_ids.add(parent.task_id)
+                parent.downstream_task_ids.add(task.task_id)
 
 
 class LstWarning(UserWarning):
@@ -85,7 +90,7 @@ class LstWarning(UserWarning):
 def _defaults(task_list: TaskList, list_path: str) -> dict[str, Any]:
     """Return the DAG's arguments as the list has them."""
     options = task_list.options
-    name = Path(list_path).stem
+    name = _stem(list_path)
     arguments = {
         "dag_id": dag_id(list_path),
         "schedule": None,
@@ -128,13 +133,14 @@ def _in_timezone(moment: date, timezone: str | None) -> datetime:
 
 def _documentation(task_list: TaskList) -> str:
     """Return the list as a Markdown table."""
+    # Blanks only in empty cells: each stands in the serialized DAG.
     lines = [
-        "| ID | PARENT_IDS | MAX_ATTEMPTS | RETRY_WAIT_TIME | PROCESS_NAME | WORKER | ARGUMENTS | LOGFILE |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "|ID|PARENT_IDS|MAX_ATTEMPTS|RETRY_WAIT_TIME|PROCESS_NAME|WORKER|ARGUMENTS|LOGFILE|",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in task_list.rows:
-        parents = ", ".join(map(str, row.parent_ids))
-        cells = (row.id, parents, row.max_attempts, row.retry_wait_time, row.name)
-        texts = (*cells, f"{row.module}.{row.worker}", row.arguments_text, row.logfile or "")
-        lines.append(f"| {' | '.join(str(text).replace('|', '&#124;') for text in texts)} |")
+        parents = ",".join(map(str, row.parent_ids))
+        texts = (row.name, f"{row.module}.{row.worker}", row.arguments_text, row.logfile)
+        cells = "|".join([text.replace("|", "&#124;") if text else " " for text in texts])
+        lines.append(f"|{row.id}|{parents or ' '}|{row.max_attempts}|{row.retry_wait_time}|{cells}|")
     return "\n".join(lines)

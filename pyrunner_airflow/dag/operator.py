@@ -48,19 +48,36 @@ def task_id(row: TaskRow) -> str:
 
 class WorkerOperator(PythonOperator):
     """
-    Runs the worker of one row of a task list.
+    Runs the worker of one row of a task list; :meth:`of_row` makes it.
 
-    :param row: the row; its ARGUMENTS are ``op_args``.
-    :param list_path: the task list's absolute path, from which the worker's app is found.
-    :param options: the task list's options.
+    :ivar row: the row; its ARGUMENTS are ``op_args``.
+    :ivar list_path: the task list's absolute path, from which the worker's app is found.
+    :ivar options: the task list's options.
     """
 
     template_fields = ("module_name", "worker_name", "op_args", "arguments_text", "logfile")
     template_fields_renderers: ClassVar[dict[str, str]] = {}
+    ui_color = "#fff"  # Airflow's own default, which a serialized DAG does not repeat for each task
 
-    def __init__(self, *, row: TaskRow, list_path: str, options: Options, **kwargs: Any) -> None:
+    row: TaskRow
+    list_path: str
+    options: Options
+    module_name: str
+    worker_name: str
+    arguments_text: Any
+    logfile: Any
+
+    @classmethod
+    def of_row(cls, row: TaskRow, list_path: str, options: Options, **kwargs: Any) -> WorkerOperator:
+        """
+        Return the task of a row.
+
+        Not a constructor: Airflow looks for default arguments around each one that it finds.
+
+        :param kwargs: Airflow's own arguments of a task.
+        """
         text = _as_is if options.templates else literal
-        super().__init__(
+        task = cls(
             task_id=task_id(row),
             task_display_name=row.name,
             python_callable=run_row,
@@ -71,16 +88,20 @@ class WorkerOperator(PythonOperator):
             trigger_rule="none_failed",  # PyRunner: a parent that is not to run counts as done
             **kwargs,
         )
-        self.row = row
-        self.list_path = list_path
-        self.options = options
-        self.module_name = row.module
-        self.worker_name = row.worker
-        self.logfile = row.logfile and text(row.logfile)
-        # Only what the arguments do not tell: a DAG of many rows is smaller without it.
-        self.arguments_text = (
-            None if row.arguments_text == ",".join(row.arguments) else text(row.arguments_text)
+        # Past __setattr__, which is slow: it looks for a converter and for other tasks' XComs in each value.
+        vars(task).update(
+            row=row,
+            list_path=list_path,
+            options=options,
+            module_name=row.module,
+            worker_name=row.worker,
+            logfile=row.logfile and text(row.logfile),
+            # Only what the arguments do not tell: a DAG of many rows is smaller without it.
+            arguments_text=(
+                None if row.arguments_text == ",".join(row.arguments) else text(row.arguments_text)
+            ),
         )
+        return task
 
 
 def run_row(*argv: str, **context: Any) -> None:

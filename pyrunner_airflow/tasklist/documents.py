@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -15,18 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 OPTIONS_FILE = "pyrunner.toml"
-_PREFIX = re.compile(r"\s*#AIRFLOW(?:\s|$)")
+# Texts, which `re` compiles when they are used: most lists have no options.
+_PREFIX = r"\s*#AIRFLOW(?:\s|$)"
 # Only where options seem to be meant: a comment may well speak of Airflow.
-_NEARLY = re.compile(r"\s*#+\s*AIRFLOW(?:[\s:]+|(?=[^\W_]|\[))\[?[\w.\"'-]+(?:\]|\s*=)", re.IGNORECASE)
-_TABLE = re.compile(r"\s*(\[.*\])\s*(?:#.*)?")
-_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_NEARLY = r"(?i)\s*#+\s*AIRFLOW(?:[\s:]+|(?=[^\W_]|\[))\[?[\w.\"'-]+(?:\]|\s*=)"
+_TABLE = r"\s*(\[.*\])\s*(?:#.*)?"
+_KEY = r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*="""
 # Strings come whole, so that nothing in them counts.
-_TOKEN = re.compile(
-    r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'|#[^\n]*|[\[{]|[\]}]|\n",
-    re.DOTALL,
+_TOKEN = (
+    r'(?s)"""(?:\\.|[^\\])*?"{3,5}|'
+    r"'''.*?'{3,5}|"
+    r'"(?:\\.|[^"\\\n])*"|'
+    r"'[^'\n]*'|#[^\n]*|[\[{]|[\]}]|\n"
 )
-_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
-_LONG_NUMBER = re.compile(r"[\d_]{4300}")
+_POSITION = r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
+_LONG_NUMBER = r"[\d_]{4300}"
 # Tables in tables: no option needs them, and Python's own limit is not far.
 _DEEPEST = 50
 _HINT = 'Options are written like schedule = "0 6 * * *"; tables begin with [pyrunner] or [tasks.4].'
@@ -64,12 +66,14 @@ class Document:
 
     def parse(self) -> dict[str, Any]:
         """Return the document's values; {} if it is no TOML, which is reported."""
+        import tomllib  # only lists with options pay for it
+
         try:
             values = tomllib.loads("\n".join(line.toml for line in self._lines))
         except tomllib.TOMLDecodeError as error:
             self._report_syntax(str(error))
         except ValueError:  # what int() says to more than 4,300 digits
-            line = next((line for line in self._lines if _LONG_NUMBER.search(line.toml)), self._lines[0])
+            line = next((line for line in self._lines if re.search(_LONG_NUMBER, line.toml)), self._lines[0])
             self._report("a number is too long", "Write a shorter one.", self._point_at(line))
         except RecursionError:
             self._report_depth()
@@ -80,8 +84,8 @@ class Document:
         return {}
 
     def _report_syntax(self, text: str) -> None:
-        message = _POSITION.sub("", text)
-        found = _POSITION.search(text)
+        message = re.sub(_POSITION, "", text)
+        found = re.search(_POSITION, text)
         row, column = (int(number) for number in found.groups(default=0)) if found else (0, 0)
         if message.startswith("Cannot"):  # overwrite a value, declare a table twice: tomllib tells its end
             hint = "Remove one of the two, and write all options of a table below one heading."
@@ -110,7 +114,7 @@ class Document:
         """The lines that begin a table or a value, not those in the midst of a value of several lines."""
         beginnings = [0]
         depth = number = 0
-        for token in _TOKEN.finditer("\n".join(line.toml for line in self._lines)):
+        for token in re.finditer(_TOKEN, "\n".join(line.toml for line in self._lines)):
             number += token[0].count("\n")
             depth += (token[0] in "[{") - (token[0] in "]}")
             if token[0] == "\n" and not depth:
@@ -119,7 +123,7 @@ class Document:
 
     @cached_property
     def _headings(self) -> list[tuple[Path, int]]:
-        tables = [line for line in self._statements if _TABLE.fullmatch(line.toml)]
+        tables = [line for line in self._statements if re.fullmatch(_TABLE, line.toml)]
         return [(_only_path(line.toml), line.number) for line in tables]
 
     @cached_property
@@ -128,10 +132,10 @@ class Document:
         around: dict[Path, Place] = {}
         table: Path = ()
         for line in self._statements:
-            if heading := _TABLE.fullmatch(line.toml):
+            if heading := re.fullmatch(_TABLE, line.toml):
                 path = table = _only_path(line.toml)
                 place = self._point_at(line, heading[1])
-            elif key := _KEY.match(line.toml):
+            elif key := re.match(_KEY, line.toml):
                 path = (*table, *_only_path(f"{key[1]} = 0"))
                 place = self._point_at(line, key[1])
             else:
@@ -159,11 +163,11 @@ def front_matter(lines: Iterable[str], problems: Problems) -> Document:
     """Return the document that a list carries in its comments."""
     found = []
     for number, line in enumerate(lines, 1):
-        if "#" not in line:
+        if "#" not in line or "airflow" not in line.lower():
             continue
-        if match := _PREFIX.match(line):
+        if match := re.match(_PREFIX, line):
             found.append(_Line(number, match.end(), line))
-        elif _NEARLY.match(line):
+        elif re.match(_NEARLY, line):
             problems.warning(
                 "not-front-matter",
                 Place(number, 1, len(line), None, line),
@@ -189,6 +193,8 @@ def _is_too_deep(values: Any) -> bool:
 
 def _only_path(toml: str) -> Path:
     """Return the keys of a text that has one table or one value."""
+    import tomllib
+
     path: list[str] = []
     values: Any = tomllib.loads(toml)
     while isinstance(values, dict) and values:

@@ -29,6 +29,7 @@ class Column(IntEnum):
     LOGFILE = 8
 
 
+_COLUMNS = len(Column)
 HEADER = "|".join(column.name for column in Column)
 
 # Possessive: a quote that never closes costs one look at the rest of the line, and there is
@@ -52,8 +53,8 @@ class Row:
         self.text = text
         self.fields = [field.strip(BLANKS) for field in split_unquoted(text, "|")]
         self.width = len(self.fields)
-        if self.width < len(Column):
-            self.fields += [""] * (len(Column) - self.width)
+        if self.width < _COLUMNS:
+            self.fields += [""] * (_COLUMNS - self.width)
         self._starts: list[int] | None = None
 
     def place(self, index: int, offset: int = 0, length: int | None = None) -> Place:

@@ -33,8 +33,20 @@ def check_graph(rows: Rows, problems: Problems) -> None:
     """
     by_id = _index(rows, problems)
     _check_parents(rows, by_id, problems)
+    if _are_parents_first(rows):
+        return
     for cycle in find_cycles({key: task.parent_ids for key, (_, task) in by_id.items()}):
         _report_cycle(cycle, by_id, problems)
+
+
+def _are_parents_first(rows: Rows) -> bool:
+    """Say whether each row's parents stand above it, as in most lists, which then have no cycles."""
+    above: set[int] = set()
+    for _, task in rows:
+        if not above.issuperset(task.parent_ids):
+            return False
+        above.add(task.id)
+    return True
 
 
 def find_cycles(parents: Mapping[int, Iterable[int]]) -> list[list[int]]:
@@ -96,6 +108,8 @@ def _check_parents(rows: Rows, by_id: Mapping[int, object], problems: Problems) 
 
 
 def _report_unknown(unknown: list[tuple[Place, int]], rows: Rows, problems: Problems) -> None:
+    if not unknown:
+        return
     ids = {task.id for _, task in rows} - {0}
     unread = next((f" The ID in line {row.line} could not be read." for row, task in rows if not task.id), "")
     hints = id_hints([str(parent) for _, parent in unknown], ids)

@@ -72,7 +72,7 @@ def _parse(text: str, source: str, documents: list[Document], problems: Problems
     lines = _lines(text)
     sections = read_front_matter(front_matter(lines, problems))
     for document in documents:
-        sections += read_sections(document, Path(source).name)
+        sections += read_sections(document, os.path.basename(source))
     options = merge(sections)
     rows = list(_read_rows(lines, problems, options.templates))
     if not rows:
@@ -91,11 +91,12 @@ def _lines(text: str) -> list[str]:
 
 def _option_files(source: str, top: str | os.PathLike[str] | None) -> list[str]:
     """Return the options files that hold for a list, the nearest one first."""
-    folder = Path(os.path.abspath(source)).parent
-    highest = Path(os.path.abspath(top)) if top is not None else folder
-    folders = [folder, *folder.parents] if folder.is_relative_to(highest) else [folder]
-    files = (place / OPTIONS_FILE for place in folders if place.is_relative_to(highest) or place == folder)
-    return [str(file) for file in files if file.is_file()]
+    folders = [os.path.dirname(os.path.abspath(source))]
+    highest = os.path.abspath(top) if top is not None else folders[0]
+    if folders[0].startswith(os.path.join(highest, "")):
+        while folders[-1] != highest:
+            folders.append(os.path.dirname(folders[-1]))
+    return list(filter(os.path.isfile, (os.path.join(folder, OPTIONS_FILE) for folder in folders)))
 
 
 def _read_rows(lines: list[str], problems: Problems, templates: bool) -> Iterator[tuple[Row, TaskRow]]:

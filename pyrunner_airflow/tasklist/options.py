@@ -63,7 +63,7 @@ def read_sections(document: Document, list_name: str) -> list[Section]:
 
 def read_front_matter(document: Document) -> list[Section]:
     """Return what a list itself says; errors are reported."""
-    values = document.parse()
+    values = document.parse() if document else {}
     return [Section(_validate(values, (), document), document, (), True)] if values else []
 
 

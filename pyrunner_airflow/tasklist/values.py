@@ -176,8 +176,9 @@ def _is_long_number(text: str) -> bool:
 
 
 def _is_name(text: str, column: Column) -> bool:
-    parts = text.split(".") if column is Column.MODULE_NAME else (text,)
-    return all(part.isidentifier() and not iskeyword(part) for part in parts)
+    if column is Column.MODULE_NAME and "." in text:
+        return all(part.isidentifier() and not iskeyword(part) for part in text.split("."))
+    return text.isidentifier() and not iskeyword(text)
 
 
 def _require(row: Row, column: Column, problems: Problems, hint: str) -> None:

@@ -112,8 +112,8 @@ class TestTheDag:
     def test_documents_the_list_as_a_table(self, dag_of):
         dag = dag_of("1|-1|1|0|A|workers|Work|'a|b'|x.log", "2|1|3|5|B|workers|Work")
         assert dag.doc_md.splitlines()[2:] == [
-            "| 1 |  | 1 | 0 | A | workers.Work | 'a&#124;b' | x.log |",
-            "| 2 | 1 | 3 | 5 | B | workers.Work |  |  |",
+            "|1| |1|0|A|workers.Work|'a&#124;b'|x.log|",
+            "|2|1|3|5|B|workers.Work| | |",
         ]
 
     def test_a_bad_list_raises_all_its_problems(self, dag_of):

@@ -1,6 +1,5 @@
 """Rows that are written back as text are read as the same rows."""
 
-from dataclasses import replace
 from keyword import iskeyword
 
 from hypothesis import given, settings
@@ -61,7 +60,7 @@ def row_lists(draw):
             )
         )
     lines = draw(st.permutations(range(1, len(rows) + 1)))
-    placed = [replace(row, line=line) for row, line in zip(rows, lines, strict=True)]
+    placed = [row._replace(line=line) for row, line in zip(rows, lines, strict=True)]
     return tuple(sorted(placed, key=lambda row: row.line))
 
 
