@@ -1,0 +1,1 @@
+"""What a task list's workers do, read from their source without importing it."""
