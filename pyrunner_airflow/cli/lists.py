@@ -1,0 +1,60 @@
+"""The task lists that a command is given: files, folders, standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pyrunner_airflow.tasklist import TaskList, parse_lst, read_lst
+from pyrunner_airflow.tasklist.diagnostics import Place, Problems
+
+STDIN = "-"
+
+
+def find(paths: Iterable[str]) -> Iterator[str]:
+    """Yield each path once, and in place of a folder the lists below it, in order.
+
+    Folders whose names begin with a dot are left out, unless they are given themselves.
+    Raises OSError if a folder can't be read.
+    """
+    seen = set()
+    for path in paths:
+        for found in _lists_in(path) if os.path.isdir(path) else [path]:
+            if (key := os.path.abspath(found)) not in seen:
+                seen.add(key)
+                yield found
+
+
+def _lists_in(top: str) -> Iterator[str]:
+    for folder, subfolders, files in os.walk(top, onerror=_raise):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        yield from (os.path.join(folder, name) for name in sorted(files) if name.endswith(".lst"))
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def read(path: str) -> tuple[str, TaskList]:
+    """Return the text of a list, as it stands in the file, and what it says.
+
+    Each ``pyrunner.toml`` in a folder above it counts. `path` may be ``-``, for standard input.
+    Raises LstError if the list, or such a file, has errors or can't be read.
+    """
+    if path == STDIN:
+        text = _decode(sys.stdin.buffer.read())
+        return text, parse_lst(text, "<stdin>")
+    tasks = read_lst(path, Path(path).absolute().anchor)
+    return Path(path).read_bytes().decode(), tasks
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        problems = Problems("<stdin>")
+        message = f"the byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8"
+        problems.error("not-utf8", Place(), message, "Convert it first, for example by iconv.")
+        raise problems.as_error() from error
