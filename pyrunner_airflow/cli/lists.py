@@ -11,6 +11,7 @@ from pyrunner_airflow.tasklist import TaskList, parse_lst, read_lst
 from pyrunner_airflow.tasklist.diagnostics import Place, Problems
 
 STDIN = "-"
+STDIN_NAME = "<stdin>"
 
 
 def find(paths: Iterable[str]) -> Iterator[str]:
@@ -45,7 +46,7 @@ def read(path: str) -> tuple[str, TaskList]:
     """
     if path == STDIN:
         text = _decode(sys.stdin.buffer.read())
-        return text, parse_lst(text, "<stdin>")
+        return text, parse_lst(text, STDIN_NAME)
     tasks = read_lst(path, Path(path).absolute().anchor)
     return Path(path).read_bytes().decode(), tasks
 
@@ -54,7 +55,7 @@ def _decode(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        problems = Problems("<stdin>")
+        problems = Problems(STDIN_NAME)
         message = f"the byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8"
         problems.error("not-utf8", Place(), message, "Convert it first, for example by iconv.")
         raise problems.as_error() from error

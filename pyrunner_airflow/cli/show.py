@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,6 @@ from pyrunner_airflow.tasklist.diagnostics import showable
 from pyrunner_airflow.tasklist.graph import id_ranges, layers
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
-
     from pyrunner_airflow.tasklist import TaskList, TaskRow
 
 # All else may mean something to Mermaid: quotes, its own entities, HTML, Markdown, directives, icons.
@@ -24,6 +22,14 @@ _NOT_PLAIN = re.compile(r"[^\w ,.()/+-]")
 
 # So many parents are named one by one.
 _FEW = 3
+
+
+class _Line:
+    """A line of text in parts, each with its style; what is wrapped goes on at the indent."""
+
+    def __init__(self, indent: int, *parts: tuple[str, str]) -> None:
+        self.indent = indent
+        self.parts = [(showable(text), style) for text, style in parts]
 
 
 @click.command(
@@ -52,7 +58,7 @@ def show(file: str, form: str) -> None:
     if form == "mermaid":
         click.echo("\n".join(_mermaid(tasks)))
     else:
-        _print(tasks)
+        _print(_lines(tasks))
 
 
 def _mermaid(tasks: TaskList) -> Iterator[str]:
@@ -65,29 +71,27 @@ def _mermaid(tasks: TaskList) -> Iterator[str]:
             yield f"    {' & '.join(map(str, row.parent_ids))} --> {row.id}"
 
 
-def _print(tasks: TaskList) -> None:
-    from rich.console import Console  # a diagram, and completion, do without
-    from rich.text import Text
-
-    console = Console(highlight=False)
+def _lines(tasks: TaskList) -> Iterator[_Line]:
     found = layers(tasks.rows)
-    indent = max(len(str(row.id)) for row in tasks.rows) + 2
-    name = "<stdin>" if tasks.source == "<stdin>" else Path(tasks.source).stem
-    head = Text.assemble((showable(name), "bold"), f": {_count(len(tasks.rows), 'row')}")
-    head.append(f" in {_count(len(found), 'layer')}")
+    name = tasks.source if tasks.source == lists.STDIN_NAME else Path(tasks.source).stem
+    summary = f": {_count(len(tasks.rows), 'row')} in {_count(len(found), 'layer')}"
     if schedule := tasks.options.dag.get("schedule"):
-        head.append(f", schedule {schedule}")
-    _write(console, head)
+        summary += f", schedule {schedule}"
+    yield _Line(0, (name, "bold"), (summary, ""))
+    indent = max(len(str(row.id)) for row in tasks.rows) + 2
     for number, layer in enumerate(found, 1):
-        _write(console, Text(f"\nLayer {number}", "bold cyan"))
+        yield _Line(0, ("", ""))
+        yield _Line(0, (f"Layer {number}", "bold cyan"))
         for row in layer:
-            title = Text(f"{row.id:>{indent - 2}}  {showable(row.name)}")
-            if parents := row.parent_ids:
-                ids = id_ranges(parents) if len(parents) > _FEW else ", ".join(map(str, parents))
-                title.append(f"  after {ids}", "dim")
-            _write(console, title, indent)
+            parents = f"  after {_parents(row)}" if row.parent_ids else ""
+            yield _Line(indent, (f"{row.id:>{indent - 2}}  {row.name}", ""), (parents, "dim"))
             for detail in _details(row):
-                _write(console, Text(" " * indent + showable(detail), "dim"), indent)
+                yield _Line(indent, (" " * indent + detail, "dim"))
+
+
+def _parents(row: TaskRow) -> str:
+    ids = row.parent_ids
+    return id_ranges(ids) if len(ids) > _FEW else ", ".join(map(str, ids))
 
 
 def _details(row: TaskRow) -> Iterator[str]:
@@ -103,12 +107,19 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _write(console: Console, line: Text, indent: int = 0) -> None:
-    """Print a line; on a terminal what is too long for it goes on below, indented."""
-    if not console.is_terminal or line.cell_len <= console.width:
-        console.print(line, soft_wrap=True)
+def _print(lines: Iterable[_Line]) -> None:
+    """Print lines; on a terminal what is too long for one goes on below, indented."""
+    if not sys.stdout.isatty():
+        click.echo("\n".join("".join(text for text, _ in line.parts) for line in lines))
         return
-    first, rest = line.divide([indent])
-    for part in rest.wrap(console, max(1, console.width - indent)):
-        console.print(first + part, soft_wrap=True)
-        first.plain = " " * indent
+    from rich.console import Console  # takes longer to load than all else
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for line in lines:
+        text = Text.assemble(*line.parts)
+        if text.cell_len > console.width:
+            first, rest = text.divide([line.indent])
+            wrapped = rest.wrap(console, max(1, console.width - line.indent))
+            text = first + Text("\n" + " " * line.indent).join(wrapped)
+        console.print(text, soft_wrap=True)
