@@ -129,14 +129,14 @@ def _parent_places(row: Row) -> dict[int, Place]:
 
 def id_hints(unknown: Iterable[str], ids: set[int]) -> Iterator[str]:
     """Yield for each ID that no row has what may be meant instead, and which IDs there are."""
-    known = f"IDs in this list: {_ranges(ids)}."
+    known = f"IDs in this list: {ranges(ids)}."
     names = [str(id_) for id_ in ids]
     for number, name in enumerate(unknown):
         near = get_close_matches(name, names) if number < _NEAR_MATCHES else []
         yield f"Did you mean {' or '.join(near)}? {known}" if near else known
 
 
-def _ranges(ids: set[int]) -> str:
+def ranges(ids: set[int]) -> str:
     """Return IDs in short: ``1 to 6, 10``."""
     spans: list[list[int]] = []
     for number in sorted(ids):
