@@ -52,7 +52,7 @@ def fmt(ctx: click.Context, paths: tuple[str, ...], check: bool, diff: bool) -> 
         "not formatted": done["failed"],
     }
     told = [f"{count} {what}" for what, count in counts.items() if count]
-    click.echo(f"Lists: {', '.join(told) or 'none found'}", err=True)
+    click.echo(f"Lists: {', '.join(told)}", err=True)
     ctx.exit(2 if done["failed"] else int(dry and done["changed"] > 0))
 
 

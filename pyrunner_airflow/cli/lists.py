@@ -7,6 +7,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import click
+
+from pyrunner_airflow.discovery.folder import find_lists
 from pyrunner_airflow.tasklist import TaskList, parse_lst, read_lst
 from pyrunner_airflow.tasklist.diagnostics import Place, Problems
 
@@ -15,10 +18,10 @@ STDIN_NAME = "<stdin>"
 
 
 def find(paths: Iterable[str]) -> Iterator[str]:
-    """Yield each path once, and in place of a folder the lists below it, in order.
+    """Yield each path once, and in place of a folder the lists in and below it, in order.
 
-    Folders whose names begin with a dot are left out, unless they are given themselves.
-    Raises OSError if a folder can't be read.
+    As in Airflow, ``.airflowignore`` leaves lists out; not those that are given themselves.
+    Raises click.UsageError for a folder without lists.
     """
     seen = set()
     for path in paths:
@@ -28,14 +31,12 @@ def find(paths: Iterable[str]) -> Iterator[str]:
                 yield found
 
 
-def _lists_in(top: str) -> Iterator[str]:
-    for folder, subfolders, files in os.walk(top, onerror=_raise):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        yield from (os.path.join(folder, name) for name in sorted(files) if name.endswith(".lst"))
-
-
-def _raise(error: OSError) -> None:
-    raise error
+def _lists_in(folder: str) -> list[str]:
+    syntax = os.environ.get("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", "glob")
+    found = sorted(map(str, find_lists(Path(folder), syntax)))
+    if not found:
+        raise click.UsageError(f"there is no task list in the folder {folder}")
+    return found
 
 
 def read(path: str) -> tuple[str, TaskList]:

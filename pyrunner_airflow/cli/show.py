@@ -12,7 +12,7 @@ import click
 
 from pyrunner_airflow.cli import lists
 from pyrunner_airflow.tasklist.diagnostics import showable
-from pyrunner_airflow.tasklist.graph import id_ranges, layers
+from pyrunner_airflow.tasklist.graph import layers, ranges
 
 if TYPE_CHECKING:
     from pyrunner_airflow.tasklist import TaskList, TaskRow
@@ -91,7 +91,7 @@ def _lines(tasks: TaskList) -> Iterator[_Line]:
 
 def _parents(row: TaskRow) -> str:
     ids = row.parent_ids
-    return id_ranges(ids) if len(ids) > _FEW else ", ".join(map(str, ids))
+    return ranges(set(ids)) if len(ids) > _FEW else ", ".join(map(str, ids))
 
 
 def _details(row: TaskRow) -> Iterator[str]:

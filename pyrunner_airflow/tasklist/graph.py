@@ -144,15 +144,15 @@ def _parent_places(row: Row) -> dict[int, Place]:
 
 def id_hints(unknown: Iterable[str], ids: set[int]) -> Iterator[str]:
     """Yield for each ID that no row has what may be meant instead, and which IDs there are."""
-    known = f"IDs in this list: {id_ranges(ids)}."
+    known = f"IDs in this list: {ranges(ids)}."
     names = [str(id_) for id_ in ids]
     for number, name in enumerate(unknown):
         near = get_close_matches(name, names) if number < _NEAR_MATCHES else []
         yield f"Did you mean {' or '.join(near)}? {known}" if near else known
 
 
-def id_ranges(ids: Iterable[int]) -> str:
-    """Return IDs in short: ``1 to 6, 10``; of very many stretches the first and the last."""
+def ranges(ids: set[int]) -> str:
+    """Return IDs in short: ``1 to 6, 10``."""
     spans: list[list[int]] = []
     for number in sorted(ids):
         if spans and spans[-1][1] == number - 1:

@@ -40,7 +40,8 @@ def _columns(line: str) -> list[str]:
 
 
 def _width(column: tuple[str, ...]) -> int:
-    return max((width for width in map(display_width, column) if width <= _WIDEST), default=0)
+    # At least 1: PyRunner takes ||| for one empty column.
+    return max(1, *(width for width in map(display_width, column) if width <= _WIDEST))
 
 
 def _pad(field: str, width: int) -> str:
