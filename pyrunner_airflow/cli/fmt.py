@@ -44,7 +44,8 @@ def fmt(ctx: click.Context, paths: tuple[str, ...], check: bool, diff: bool) -> 
     PATHS are lists, folders of them, or - for standard input, which goes to standard output. A list with
     errors is left as it is.
     """
-    done = Counter(_format(path, check, diff) for path in lists.find(paths))
+    found = list(lists.find(paths))
+    done = Counter(_format(path, check, diff) for path in found)
     dry = check or diff
     counts = {
         "would change" if dry else "reformatted": done["changed"],

@@ -55,9 +55,9 @@ def _schedule(text: str) -> str:
     help="When Airflow runs the job, such as '0 6 * * *' or '@daily'; without it, when it is triggered.",
 )
 def init(name: Path | None, schedule: str | None) -> None:
-    """Start a job: a folder NAME with a task list, its profile, a worker, and a test of the worker.
+    """Start a new job.
 
-    NAME may be a path, whose last part is the job's name. On a terminal, what is not given is asked for.
+    It is a folder NAME with a task list, its profile, a worker, and a test of the worker. NAME may be a path, whose last part is the job's name. On a terminal, what is not given is asked for.
     Nothing is ever overwritten.
     """
     asks = sys.stdin.isatty()

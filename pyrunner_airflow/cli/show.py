@@ -50,9 +50,10 @@ class _Line:
     help="For the terminal, or as a Mermaid flowchart for documents.",
 )
 def show(file: str, form: str) -> None:
-    """Show the rows of a task list in layers: each waits only for rows of the layers above it.
+    """Show which rows of a task list wait for which.
 
-    FILE is a list, or - for standard input.
+    The rows of each layer wait only for rows of the layers above it. FILE is a list, or - for standard
+    input.
     """
     _, tasks = lists.read(file)
     if form == "mermaid":

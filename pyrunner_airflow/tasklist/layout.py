@@ -41,7 +41,7 @@ def _columns(line: str) -> list[str]:
 
 def _width(column: tuple[str, ...]) -> int:
     # At least 1: PyRunner takes ||| for one empty column.
-    return max(1, *(width for width in map(display_width, column) if width <= _WIDEST))
+    return max([1, *(width for width in map(display_width, column) if width <= _WIDEST)])
 
 
 def _pad(field: str, width: int) -> str:
