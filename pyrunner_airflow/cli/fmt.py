@@ -86,7 +86,7 @@ def _replace(path: str, data: bytes) -> None:
     """Put new content in a file's place at once, keeping its mode and, where this user may, its owner."""
     target = Path(path).resolve()
     before = target.stat()
-    descriptor, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    descriptor, draft = tempfile.mkstemp(prefix=".", dir=target.parent)
     try:
         with open(descriptor, "wb") as file:
             with contextlib.suppress(PermissionError):
@@ -106,8 +106,7 @@ def _show_diff(path: str, before: str, after: str) -> None:
     for_people = sys.stdout.isatty()
     for line in _diff(path, before, after):
         if for_people:
-            colour = None if "NO_COLOR" in os.environ else _COLOURS.get(line[0])
-            click.secho(showable(line.rstrip("\r\n")), fg=colour)
+            click.secho(showable(line.rstrip("\r\n")), fg=_COLOURS.get(line[0]))
         else:
             click.echo(line.encode(), nl=False)
 

@@ -57,8 +57,9 @@ def _schedule(text: str) -> str:
 def init(name: Path | None, schedule: str | None) -> None:
     """Start a new job.
 
-    It is a folder NAME with a task list, its profile, a worker, and a test of the worker. NAME may be a path, whose last part is the job's name. On a terminal, what is not given is asked for.
-    Nothing is ever overwritten.
+    It is a folder NAME with a task list, its profile, a worker, and a test of the worker. NAME may be a
+    path, whose last part is the job's name. On a terminal, what is not given is asked for. Nothing is ever
+    overwritten.
     """
     asks = sys.stdin.isatty()
     if name is None:

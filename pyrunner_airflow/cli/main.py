@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 from importlib import import_module
 
@@ -68,8 +69,11 @@ class _Commands(click.Group):
     """,
 )
 @click.version_option(package_name="pyrunner-airflow")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Check, format, show and start PyRunner task lists."""
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may not know all of Unicode

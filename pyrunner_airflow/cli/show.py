@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -116,7 +117,8 @@ def _print(lines: Iterable[_Line]) -> None:
     from rich.console import Console  # takes longer to load than all else
     from rich.text import Text
 
-    console = Console(highlight=False)
+    width, height = shutil.get_terminal_size()  # rich takes 80 columns for granted where there are no colours
+    console = Console(highlight=False, width=width, height=height)
     for line in lines:
         text = Text.assemble(*line.parts)
         if text.cell_len > console.width:
