@@ -134,6 +134,12 @@ def test_a_good_file_means_the_same_afterwards(path):
     assert meaning(align(text)) == meaning(text)
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.lst")), ids=lambda path: path.name)
+def test_the_examples_are_aligned(path):
+    text = path.read_bytes().decode()
+    assert align(text) == text
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False).map(generate))
 def test_pyrunner_reads_the_same_rows_afterwards(tmp_path_factory, text):
