@@ -9,10 +9,9 @@ from airflow.cli.cli_config import ActionCommand, Arg
 
 def get_commands() -> list[ActionCommand]:
     """Return what ``airflow`` adds to its own commands."""
-    arguments = Arg(
-        ("arguments",), nargs=argparse.REMAINDER, help="check, fmt, show or init, and its arguments or --help"
-    )
-    return [ActionCommand("pyrunner", "Check, format, show and start PyRunner task lists", _run, [arguments])]
+    what = "check, fmt, show or init, and its arguments or --help"
+    rest = Arg(("arguments",), nargs=argparse.REMAINDER, help=what)  # type: ignore[no-untyped-call]
+    return [ActionCommand("pyrunner", "Check, format, show and start PyRunner task lists", _run, [rest])]
 
 
 def _run(args: argparse.Namespace) -> None:
