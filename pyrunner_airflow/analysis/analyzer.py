@@ -210,13 +210,13 @@ class _ListAnalysis:
         if isinstance(module, Module):
             thing = names.of_module(module, name)
             where = self._shown(module.file)
-            known = [known for known, node in module.names.items() if names.is_class(module, known)]
         else:
             thing = _WORKER_CLASSES.get(name, Known.MISSING)
-            where, known = module.name, list(_WORKER_CLASSES)
+            where = module.name
             if thing is Known.MISSING and module.name not in _WORKER_MODULES:
                 thing = Known.UNKNOWN
         if thing is Known.MISSING:
+            known = names.classes(module) if isinstance(module, Module) else list(_WORKER_CLASSES)
             self._report_class(name, where, known, rows)
         elif thing is Known.WORKER:
             self._report("no-run", Column.WORKER_NAME, rows, "Worker itself has no method run", _WRITE_CLASS)

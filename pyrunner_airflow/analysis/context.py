@@ -92,13 +92,15 @@ class ContextRules:
         first = beside[0] if beside else writers[0]
         ids = [writer.row.id for writer in beside or writers]
         where = f" ({show(first.flow.writes[key])})" if first.flow else ""
-        writes = f"{rows_text(ids)} {'writes' if len(ids) == 1 else 'write'} it{where}"
+        if beside:
+            fault = f"does not wait for {rows_text(ids)}, which {_verb(ids, 'write')} it{where}"
+        else:
+            fault = f"only {rows_text(ids)}, after it, {_verb(ids, 'write')} it{where}"
         problems.warning(
             "unordered-read",
             place(row.row, Column.PARENT_IDS),
-            f"row {row.row.id} reads the context's {quote(key)} ({show(site)}), but {writes}, "
-            f"{'not upstream of it' if beside else 'after it'}",
-            f"Add {ids[0]} to PARENT_IDS of row {row.row.id}." if beside else "Let a row above write it.",
+            f"row {row.row.id} reads the context's {quote(key)} ({show(site)}), but {fault}",
+            f"Add {ids[0]} to PARENT_IDS of row {row.row.id}." if beside else "Let a row above it write the key.",
         )
 
     def _check_changes(
@@ -131,6 +133,10 @@ def _in_order(rows: Sequence[TaskRow], flows: Mapping[int, Flow | None]) -> list
             above |= found[parent].above | found[parent].bit
         found[id_] = _Row(by_id[id_], flows.get(id_), 1 << number, above)
     return list(found.values())
+
+
+def _verb(ids: Collection[int], verb: str) -> str:
+    return verb if len(ids) > 1 else f"{verb}s"
 
 
 def rows_text(ids: Iterable[int]) -> str:

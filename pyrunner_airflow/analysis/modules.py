@@ -63,6 +63,11 @@ class Module:
         return bool(self.error or _HIDDEN_NAMES.search(self.text))
 
     @cached_property
+    def has_generators(self) -> bool:
+        """Whether any function may be a generator."""
+        return "yield" in self.text
+
+    @cached_property
     def names(self) -> dict[str, ast.AST | None]:
         """What each name of the module is bound to: its one statement, None where that depends."""
         names: dict[str, ast.AST | None] = {}
@@ -73,7 +78,7 @@ class Module:
     @cached_property
     def star_imports(self) -> list[ast.ImportFrom]:
         """Its ``from ... import *``."""
-        froms = (node for node in _statements(self.tree.body) if isinstance(node, ast.ImportFrom))
+        froms = (node for node in statements(self.tree.body) if isinstance(node, ast.ImportFrom))
         return [node for node in froms if node.names[0].name == "*"]
 
     def absolute(self, node: ast.ImportFrom) -> str:
@@ -198,21 +203,21 @@ def _locate(folders: Iterable[str], name: str) -> tuple[str | None, list[str]]:
     return None, portions
 
 
-def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements that run when a module is imported."""
+def statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a module or function, without those of functions and classes within it."""
     for node in body:
         yield node
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             for part in ("body", "orelse", "finalbody"):
-                yield from _statements(getattr(node, part, ()))
+                yield from statements(getattr(node, part, ()))
             for branch in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-                yield from _statements(branch.body)
+                yield from statements(branch.body)
 
 
 def _bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST, bool]]:
     """Yield the names that are bound on import, by what, and whether that surely happens and is clear."""
     outermost = set(map(id, body))
-    for node in _statements(body):
+    for node in statements(body):
         is_certain = id(node) in outermost
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.name, node, is_certain

@@ -89,9 +89,10 @@ class Scope:
     def _store(self, target: ast.expr, value: Something) -> None:
         if not isinstance(target, ast.Name):
             self.use(target)
-        elif self._assignments.get(target.id) == 1:
-            if value is not None:
-                self.values[target.id] = value
+        elif value is None and target.id not in self.values:
+            return
+        elif value is not None and self._assignments.get(target.id) == 1:
+            self.values[target.id] = value
             return
         elif isinstance(value, Value) and self.values.get(target.id) is value:
             return  # context = context or {}
