@@ -100,7 +100,9 @@ class ContextRules:
             "unordered-read",
             place(row.row, Column.PARENT_IDS),
             f"row {row.row.id} reads the context's {quote(key)} ({show(site)}), but {fault}",
-            f"Add {ids[0]} to PARENT_IDS of row {row.row.id}." if beside else "Let a row above it write the key.",
+            f"Add {ids[0]} to PARENT_IDS of row {row.row.id}."
+            if beside
+            else "Let a row above it write the key.",
         )
 
     def _check_changes(

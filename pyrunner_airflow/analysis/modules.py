@@ -22,6 +22,19 @@ _HIDDEN_NAMES = re.compile(
     r"\bglobals\(|\blocals\(|\bvars\(|\bexec\(|\bsys\.modules\b|^def __getattr__", re.M
 )
 
+# Where a statement has others in it: as they are, or in an `except` or a `case`.
+_BLOCKS: dict[type[ast.stmt], tuple[str, ...]] = {
+    ast.AsyncFor: ("body", "orelse"),
+    ast.AsyncWith: ("body",),
+    ast.For: ("body", "orelse"),
+    ast.If: ("body", "orelse"),
+    ast.Match: ("cases",),
+    ast.Try: ("body", "handlers", "orelse", "finalbody"),
+    ast.TryStar: ("body", "handlers", "orelse", "finalbody"),
+    ast.While: ("body", "orelse"),
+    ast.With: ("body",),
+}
+
 
 class ForeignModule:
     """A module that is not the app's: of the standard library, of an installed package, or compiled."""
@@ -207,11 +220,9 @@ def statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """Yield the statements of a module or function, without those of functions and classes within it."""
     for node in body:
         yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            for part in ("body", "orelse", "finalbody"):
-                yield from statements(getattr(node, part, ()))
-            for branch in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-                yield from statements(branch.body)
+        for part in _BLOCKS.get(type(node), ()):
+            for block in getattr(node, part):
+                yield from statements((block,) if isinstance(block, ast.stmt) else block.body)
 
 
 def _bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST, bool]]:
