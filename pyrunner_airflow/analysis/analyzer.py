@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from pyrunner_airflow.analysis import profile
+from pyrunner_airflow.analysis.profile import worker_folder
 from pyrunner_airflow.analysis.classes import check_class
 from pyrunner_airflow.analysis.context import ContextRules, rows_text
 from pyrunner_airflow.analysis.flow import Flow
@@ -110,7 +110,7 @@ class _ListAnalysis:
         """Return where modules are looked for, and whether the job will look there."""
         folder, is_sure = self._list.options.env.get("APP_WORKER_DIR"), True
         if folder is None:
-            folder, is_sure = profile.worker_folder(self._app)
+            folder, is_sure = worker_folder(self._app)
         elif ENV_OPEN in folder:
             folder, is_sure = None, False
         return worker_folders(self._app, {"APP_WORKER_DIR": folder} if folder else {}), is_sure
@@ -118,7 +118,8 @@ class _ListAnalysis:
     def _notes(self) -> list[str]:
         if self._is_sure:
             return []
-        where = "[pyrunner] env" if "APP_WORKER_DIR" in self._list.options.env else self._app.profile
+        profile = self._shown(self._app.profile or "")
+        where = "[pyrunner] env" if "APP_WORKER_DIR" in self._list.options.env else profile
         note = (
             f"{self._list.source}: what APP_WORKER_DIR is shows only when {where} is run; "
             f"looked for workers in {', '.join(map(self._shown, self._folders))}"

@@ -68,7 +68,7 @@ class Module:
     @cached_property
     def text(self) -> str:
         """The source, its line ends as Python counts them."""
-        return re.sub("\r\n?", "\n", self._source.decode("utf-8", "replace").removeprefix("\ufeff"))
+        return re.sub("\r\n?", "\n", self._source.decode(errors="replace").removeprefix("\ufeff"))
 
     @cached_property
     def hides_names(self) -> bool:
@@ -259,4 +259,4 @@ def stored(node: ast.AST) -> Iterator[str]:
 
 def _characters(text: str, offset: int) -> int:
     """Return a column of `ast`, which counts bytes of UTF-8, in characters."""
-    return offset if text.isascii() else len(text.encode()[:offset].decode("utf-8", "replace"))
+    return offset if text.isascii() else len(text.encode()[:offset].decode(errors="replace"))
