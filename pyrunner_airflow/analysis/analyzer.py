@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from pyrunner_airflow.analysis.profile import worker_folder
 from pyrunner_airflow.analysis.classes import check_class
 from pyrunner_airflow.analysis.context import ContextRules, rows_text
 from pyrunner_airflow.analysis.flow import Flow
 from pyrunner_airflow.analysis.modules import ForeignModule, Module, Modules
 from pyrunner_airflow.analysis.names import Class, Known, Names
+from pyrunner_airflow.analysis.profile import worker_folder
 from pyrunner_airflow.analysis.reader import flow_of
 from pyrunner_airflow.tasklist.diagnostics import Diagnostic, Place, Problems, Severity, quote
 from pyrunner_airflow.tasklist.fields import Column, Row

@@ -79,10 +79,10 @@ def _call_found(scope: Scope, found: tuple[Class, ast.AST | None] | None, argume
     names = decorators(node)
     if names & _PROPERTIES:
         arguments.escape(scope.flow)
-        arguments = Arguments([], {})
+        arguments = Arguments()
     if "staticmethod" not in names:
         first = None if "classmethod" in names else Value.SELF
-        arguments = Arguments([first, *arguments.positional], arguments.named)
+        arguments = arguments._replace(positional=[first, *arguments.positional])
     scope.reader.call(Function(owner.module, node), owner, arguments, scope.is_certain)
 
 
@@ -150,9 +150,10 @@ def _update(scope: Scope, node: ast.Call) -> None:
 def _arguments(scope: Scope, node: ast.Call) -> Arguments:
     positional = [scope.value(argument) for argument in node.args]
     named = {keyword.arg: scope.value(keyword.value) for keyword in node.keywords}
+    is_whole = None not in named
     scope.look(named.pop(None, None))
-    arguments = Arguments(positional, {str(name): value for name, value in named.items()})
+    arguments = Arguments(positional, {str(name): value for name, value in named.items()}, is_whole)
     if any(isinstance(argument, ast.Starred) for argument in node.args):
         arguments.escape(scope.flow)  # who knows which is which
-        return Arguments([], {})
+        return Arguments(is_whole=False)
     return arguments

@@ -205,7 +205,7 @@ class Scope:
             self.flow.escape()
         found = self.reader.worker.find(name)
         if found and isinstance(found[1], (ast.FunctionDef, ast.AsyncFunctionDef)):
-            call_method(self, name, Arguments([], {}))
+            call_method(self, name, Arguments())
         return None
 
     def _of_context(self, name: str, base: Value) -> Value | None:
@@ -233,12 +233,16 @@ class Scope:
             self.flow.delete(key, site, self.is_certain)
 
     def _compare(self, node: ast.Compare) -> None:
-        values = [self.value(operand) for operand in (node.left, *node.comparators)]
-        lefts = (node.left, *node.comparators)
-        for left, operator, right in zip(lefts, node.ops, values[1:], strict=False):
+        operands = [node.left, *node.comparators]
+        values = [self.value(operand) for operand in operands]
+        for number, operator in enumerate(node.ops):
+            left, right = values[number : number + 2]
             if isinstance(operator, (ast.In, ast.NotIn)) and right in (Value.CONTEXT, Value.KEYS):
-                key, site = self.key(left)
+                key, site = self.key(operands[number])
                 self.flow.read(key, site, is_needed=False)
+            elif not isinstance(operator, (ast.Is, ast.IsNot)):
+                self.look(left)
+                self.look(right)
 
     def _bool(self, node: ast.BoolOp) -> Value | None:
         first = self.value(node.values[0])

@@ -28,10 +28,11 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Arguments(NamedTuple):
-    """What is known of a call's arguments."""
+    """What is known of a call's arguments; `is_whole` is whether there are no others."""
 
-    positional: Sequence[Something]
-    named: Mapping[str, Something]
+    positional: Sequence[Something] = ()
+    named: Mapping[str, Something] = {}  # noqa: RUF012 - a default, and nobody changes it
+    is_whole: bool = True
 
     @property
     def hold_context(self) -> bool:
@@ -50,8 +51,20 @@ class Arguments(NamedTuple):
         rest = [*self.positional[len(names) :], *(v for name, v in self.named.items() if name not in known)]
         if any(isinstance(value, Value) for value in rest):
             return None
-        pairs = [*zip(names, self.positional, strict=False), *self.named.items()]
-        return {name: value for name, value in pairs if value is not None and name in known}
+        given = _defaults(parameters) if self.is_whole else {}
+        given |= {**dict(zip(names, self.positional, strict=False)), **self.named}
+        return {name: value for name, value in given.items() if value is not None and name in known}
+
+
+def _defaults(parameters: ast.arguments) -> dict[str, Something]:
+    """Return the texts that parameters are if they are not given."""
+    names = [parameter.arg for parameter in (*parameters.posonlyargs, *parameters.args)]
+    pairs = [
+        *zip(names[len(names) - len(parameters.defaults) :], parameters.defaults, strict=True),
+        *zip((parameter.arg for parameter in parameters.kwonlyargs), parameters.kw_defaults, strict=True),
+    ]
+    constants = ((name, node.value) for name, node in pairs if isinstance(node, ast.Constant))
+    return {name: value for name, value in constants if isinstance(value, str)}
 
 
 def decorators(node: FunctionNode) -> set[str]:
