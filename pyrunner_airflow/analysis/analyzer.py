@@ -89,6 +89,7 @@ class _ListAnalysis:
         self._problems = Problems(task_list.source)
         self._folders, self._is_sure = self._worker_folders()
         self._unfound: list[str] = []
+        self._unknown = 0
         self._flows: dict[int, Flow | None] = {}
 
     def analyse(self) -> Analysis:
@@ -166,7 +167,7 @@ class _ListAnalysis:
             return
         top, *below = name.split(".")
         known = names.modules.names()
-        near = [".".join([match, *below]) for match in get_close_matches(top, known)]
+        near = [".".join([match, *below]) for match in self._near(top, known)]
         folders = dict.fromkeys([*self._folders, self._app.root])
         self._report(
             "module-not-found",
@@ -247,7 +248,7 @@ class _ListAnalysis:
         return flow_of(worker, names)
 
     def _report_class(self, name: str, where: str, known: list[str], rows: list[TaskRow]) -> None:
-        near = get_close_matches(name, known)
+        near = self._near(name, known)
         hint = f"Did you mean {' or '.join(near)}? " if near else ""
         shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
         self._report(
@@ -260,7 +261,7 @@ class _ListAnalysis:
 
     def _check_unwritten(self, rules: ContextRules) -> None:
         for (key, site), rows in rules.unwritten().items():
-            near = rules.similar(key)
+            near = self._near(key, sorted(rules.available))
             self._problems_of(site.module).warning(
                 "unwritten-key",
                 site.module.place(site.node),
@@ -269,6 +270,11 @@ class _ListAnalysis:
                 (f"Did you mean {' or '.join(map(quote, near))}? " if near else "")
                 + "Let a row above write it, or give it a value in cvar below [pyrunner].",
             )
+
+    def _near(self, name: str, known: list[str]) -> list[str]:
+        """Return what may be meant by one of the first unknown names: each is compared with all others."""
+        self._unknown += 1
+        return get_close_matches(name, known) if self._unknown <= _NEAR_MATCHES else []
 
     # Where things are
 
@@ -294,6 +300,7 @@ class _ListAnalysis:
 
 
 _SHOWN = 10
+_NEAR_MATCHES = 10
 _EXTEND = "Name a class that extends pyrunner's Worker."
 _WRITE_CLASS = "Write a class that extends it, and name that."
 

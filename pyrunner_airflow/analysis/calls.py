@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyrunner_airflow.analysis.flow import Site
 from pyrunner_airflow.analysis.names import Function, Known
-from pyrunner_airflow.analysis.values import Arguments, FunctionNode, Value, decorators
+from pyrunner_airflow.analysis.values import Arguments, FunctionNode, Value, decorators, is_property
 
 if TYPE_CHECKING:
     from pyrunner_airflow.analysis.names import Class
@@ -21,7 +21,6 @@ _LOOKERS = frozenset(
     """.split()  # noqa: SIM905
 )
 _LOOKING_METHODS = frozenset(("items", "values", "copy", "clear", "popitem", "__iter__", "__len__"))
-_PROPERTIES = frozenset(("property", "cached_property"))
 
 
 def read_call(scope: Scope, node: ast.Call) -> Something:
@@ -77,7 +76,7 @@ def _call_found(scope: Scope, found: tuple[Class, ast.AST | None] | None, argume
         scope.flow.escape()
         return
     names = decorators(node)
-    if names & _PROPERTIES:
+    if is_property(node):
         arguments.escape(scope.flow)
         arguments = Arguments()
     if "staticmethod" not in names:

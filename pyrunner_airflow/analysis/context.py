@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from difflib import get_close_matches
 from graphlib import TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,6 +34,7 @@ class ContextRules:
     """The rows of a list, parents before their children, with what each does with the context.
 
     given: keys that the context holds before any row has written to it.
+    available: those, and all that rows write.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class ContextRules:
     ) -> None:
         self._rows = _in_order(rows, flows)
         self._given = given
+        self.available = {key for row in self._rows if row.flow for key in row.flow.gives}.union(given)
         self._writers: dict[str, list[_Row]] = defaultdict(list)
         self._changers: dict[str, list[_Row]] = defaultdict(list)
         self._writing: dict[str, int] = defaultdict(int)
@@ -71,13 +72,9 @@ class ContextRules:
             return found
         for row in self._rows:
             for key, site in row.flow.needs.items() if row.flow else ():
-                if key not in self._writers and key not in self._given:
+                if key not in self.available:
                     found[key, site].append(row.row)
         return found
-
-    def similar(self, key: str) -> list[str]:
-        """Return keys that are written and may be meant."""
-        return get_close_matches(key, [*self._writers, *self._given])
 
     def _check_read(
         self, row: _Row, key: str, site: Site, problems: Problems, place: PlaceOf, show: Callable[[Site], str]

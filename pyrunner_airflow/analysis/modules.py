@@ -81,6 +81,12 @@ class Module:
         return "yield" in self.text
 
     @cached_property
+    def set_attributes(self) -> set[str]:
+        """The names of all attributes, of whatever object, that something in the module assigns to."""
+        attributes = (node for node in ast.walk(self.tree) if isinstance(node, ast.Attribute))
+        return {node.attr for node in attributes if not isinstance(node.ctx, ast.Load)}
+
+    @cached_property
     def names(self) -> dict[str, ast.AST | None]:
         """What each name of the module is bound to: its one statement, None where that depends."""
         names: dict[str, ast.AST | None] = {}

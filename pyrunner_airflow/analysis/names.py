@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import re
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -124,10 +123,9 @@ class Class:
         """Return the text that an attribute is bound to for good; None where it is anything else."""
         found = self.find(name)
         value = getattr(found[1], "value", None) if found else None
-        assigned = re.compile(rf"\.{re.escape(name)}\b[^=\n]*=[^=]|setattr\(")
-        if not isinstance(value, ast.Constant) or any(assigned.search(c.module.text) for c in self.classes):
+        if not isinstance(value, ast.Constant) or not isinstance(value.value, str):
             return None
-        return value.value if isinstance(value.value, str) else None
+        return None if any(name in owner.module.set_attributes for owner in self.classes) else value.value
 
 
 Thing = Module | ForeignModule | Class | Function | Constant | Known

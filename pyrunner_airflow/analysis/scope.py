@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pyrunner_airflow.analysis.calls import call_method, is_call_of, read_call
 from pyrunner_airflow.analysis.flow import Site
 from pyrunner_airflow.analysis.names import Class, Constant
-from pyrunner_airflow.analysis.values import Arguments, Value, assignments
+from pyrunner_airflow.analysis.values import Arguments, FunctionNode, Value, assignments, is_property
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyrunner_airflow.analysis.modules import Module
     from pyrunner_airflow.analysis.names import Thing
     from pyrunner_airflow.analysis.reader import Reader
-    from pyrunner_airflow.analysis.values import FunctionNode, Something, Variables
+    from pyrunner_airflow.analysis.values import Something, Variables
 
 _MISSING_KEY = frozenset(("KeyError", "LookupError", "Exception", "BaseException"))
 
@@ -198,14 +198,18 @@ class Scope:
         return self.of_self(node.attr) if base is Value.SELF else self._of_context(node.attr, base)
 
     def of_self(self, name: str) -> Value | None:
-        """Read an attribute of the worker; a method may be called later, by whoever gets it."""
+        """Read an attribute of the worker."""
         if name == "context":
             return Value.CONTEXT
         if name == "__dict__":
             self.flow.escape()
         found = self.reader.worker.find(name)
-        if found and isinstance(found[1], (ast.FunctionDef, ast.AsyncFunctionDef)):
-            call_method(self, name, Arguments())
+        if found and isinstance(found[1], FunctionNode):
+            if is_property(found[1]):
+                call_method(self, name, Arguments())
+            else:
+                with self._branch():  # it may be called later, with whatever arguments
+                    call_method(self, name, Arguments(is_whole=False))
         return None
 
     def _of_context(self, name: str, base: Value) -> Value | None:

@@ -31,7 +31,7 @@ class Arguments(NamedTuple):
     """What is known of a call's arguments; `is_whole` is whether there are no others."""
 
     positional: Sequence[Something] = ()
-    named: Mapping[str, Something] = {}  # noqa: RUF012 - a default, and nobody changes it
+    named: Mapping[str, Something] = {}
     is_whole: bool = True
 
     @property
@@ -71,6 +71,11 @@ def decorators(node: FunctionNode) -> set[str]:
     """Return the last names of a function's decorators; "" for what is no name."""
     calls = (item.func if isinstance(item, ast.Call) else item for item in node.decorator_list)
     return {item.attr if isinstance(item, ast.Attribute) else getattr(item, "id", "") for item in calls}
+
+
+def is_property(node: FunctionNode) -> bool:
+    """Say whether a method is called by naming it."""
+    return bool(decorators(node) & {"property", "cached_property"})
 
 
 def assignments(node: FunctionNode | ast.Lambda) -> dict[str, int]:

@@ -23,7 +23,7 @@ def analyse(root, *rows, options=""):
     """Return the analysis of an app whose list has these rows."""
     path = root / "config" / "my.lst"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([options, *rows]))
+    path.write_text("\n".join(filter(None, [options, *rows])))
     return Analyzer().analyse(read_lst(path), path.read_text().split("\n"), str(path))
 
 

@@ -193,7 +193,7 @@ CALLS = {
     "self.prepare()": ({"prepared", "middle"}, {"prepared", "middle"}),
     "super().prepare()": ({"prepared", "middle"}, {"prepared", "middle"}),
     "super(Middle, self).note('x')": ({"note"}, {"note"}),
-    "list(map(self.note, 'xy'))": ({"note"}, {"note"}),
+    "list(map(self.note, 'xy'))": ({"note"}, set()),
     "x = self.day": (set(), set()),
     "self.nothing = 1": (set(), set()),
 }
@@ -252,6 +252,7 @@ ESCAPES = [
     "for self.context in [{}]: self.context['x'] = 1",
     "with nullcontext(self.context) as c: c['x'] = 1",
     "x = getattr(self, 'con' + 'text')\nx['x'] = 1",
+    "list(map(self.keyed, 'xy'))",
     "self.decorated()",
     "self.assigned()",
 ]
@@ -304,6 +305,8 @@ def test_where_it_goes_out_of_sight_anything_may_happen(tmp_path, body):
     @logged
     def decorated(self): pass
     assigned = with_worker
+    def keyed(self, key="x"):
+        self.context[key] = 1
     """
     assert read(tmp_path, body, hooks=hooks).may_write_more
 
