@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from pyrunner_airflow.analysis import profile
 from pyrunner_airflow.analysis.classes import check_class
 from pyrunner_airflow.analysis.context import ContextRules, rows_text
 from pyrunner_airflow.analysis.flow import Flow
 from pyrunner_airflow.analysis.modules import ForeignModule, Module, Modules
 from pyrunner_airflow.analysis.names import Class, Known, Names
+from pyrunner_airflow.analysis.profile import worker_folder
 from pyrunner_airflow.analysis.reader import flow_of
 from pyrunner_airflow.tasklist.diagnostics import Diagnostic, Place, Problems, Severity, quote
 from pyrunner_airflow.tasklist.fields import Column, Row
@@ -89,6 +89,7 @@ class _ListAnalysis:
         self._problems = Problems(task_list.source)
         self._folders, self._is_sure = self._worker_folders()
         self._unfound: list[str] = []
+        self._unknown = 0
         self._flows: dict[int, Flow | None] = {}
 
     def analyse(self) -> Analysis:
@@ -110,7 +111,7 @@ class _ListAnalysis:
         """Return where modules are looked for, and whether the job will look there."""
         folder, is_sure = self._list.options.env.get("APP_WORKER_DIR"), True
         if folder is None:
-            folder, is_sure = profile.worker_folder(self._app)
+            folder, is_sure = worker_folder(self._app)
         elif ENV_OPEN in folder:
             folder, is_sure = None, False
         return worker_folders(self._app, {"APP_WORKER_DIR": folder} if folder else {}), is_sure
@@ -118,7 +119,8 @@ class _ListAnalysis:
     def _notes(self) -> list[str]:
         if self._is_sure:
             return []
-        where = "[pyrunner] env" if "APP_WORKER_DIR" in self._list.options.env else self._app.profile
+        profile = self._shown(self._app.profile or "")
+        where = "[pyrunner] env" if "APP_WORKER_DIR" in self._list.options.env else profile
         note = (
             f"{self._list.source}: what APP_WORKER_DIR is shows only when {where} is run; "
             f"looked for workers in {', '.join(map(self._shown, self._folders))}"
@@ -165,7 +167,7 @@ class _ListAnalysis:
             return
         top, *below = name.split(".")
         known = names.modules.names()
-        near = [".".join([match, *below]) for match in get_close_matches(top, known)]
+        near = [".".join([match, *below]) for match in self._near(top, known)]
         folders = dict.fromkeys([*self._folders, self._app.root])
         self._report(
             "module-not-found",
@@ -210,13 +212,13 @@ class _ListAnalysis:
         if isinstance(module, Module):
             thing = names.of_module(module, name)
             where = self._shown(module.file)
-            known = [known for known, node in module.names.items() if names.is_class(module, known)]
         else:
             thing = _WORKER_CLASSES.get(name, Known.MISSING)
-            where, known = module.name, list(_WORKER_CLASSES)
+            where = module.name
             if thing is Known.MISSING and module.name not in _WORKER_MODULES:
                 thing = Known.UNKNOWN
         if thing is Known.MISSING:
+            known = names.classes(module) if isinstance(module, Module) else list(_WORKER_CLASSES)
             self._report_class(name, where, known, rows)
         elif thing is Known.WORKER:
             self._report("no-run", Column.WORKER_NAME, rows, "Worker itself has no method run", _WRITE_CLASS)
@@ -246,7 +248,7 @@ class _ListAnalysis:
         return flow_of(worker, names)
 
     def _report_class(self, name: str, where: str, known: list[str], rows: list[TaskRow]) -> None:
-        near = get_close_matches(name, known)
+        near = self._near(name, known)
         hint = f"Did you mean {' or '.join(near)}? " if near else ""
         shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
         self._report(
@@ -259,7 +261,7 @@ class _ListAnalysis:
 
     def _check_unwritten(self, rules: ContextRules) -> None:
         for (key, site), rows in rules.unwritten().items():
-            near = rules.similar(key)
+            near = self._near(key, sorted(rules.available))
             self._problems_of(site.module).warning(
                 "unwritten-key",
                 site.module.place(site.node),
@@ -268,6 +270,11 @@ class _ListAnalysis:
                 (f"Did you mean {' or '.join(map(quote, near))}? " if near else "")
                 + "Let a row above write it, or give it a value in cvar below [pyrunner].",
             )
+
+    def _near(self, name: str, known: list[str]) -> list[str]:
+        """Return what may be meant by one of the first unknown names: each is compared with all others."""
+        self._unknown += 1
+        return get_close_matches(name, known) if self._unknown <= _NEAR_MATCHES else []
 
     # Where things are
 
@@ -293,6 +300,7 @@ class _ListAnalysis:
 
 
 _SHOWN = 10
+_NEAR_MATCHES = 10
 _EXTEND = "Name a class that extends pyrunner's Worker."
 _WRITE_CLASS = "Write a class that extends it, and name that."
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyrunner_airflow.analysis.flow import Site
 from pyrunner_airflow.analysis.names import Function, Known
-from pyrunner_airflow.analysis.values import Arguments, FunctionNode, Value, decorators
+from pyrunner_airflow.analysis.values import Arguments, FunctionNode, Value, decorators, is_property
 
 if TYPE_CHECKING:
     from pyrunner_airflow.analysis.names import Class
@@ -21,7 +21,6 @@ _LOOKERS = frozenset(
     """.split()  # noqa: SIM905
 )
 _LOOKING_METHODS = frozenset(("items", "values", "copy", "clear", "popitem", "__iter__", "__len__"))
-_PROPERTIES = frozenset(("property", "cached_property"))
 
 
 def read_call(scope: Scope, node: ast.Call) -> Something:
@@ -77,12 +76,12 @@ def _call_found(scope: Scope, found: tuple[Class, ast.AST | None] | None, argume
         scope.flow.escape()
         return
     names = decorators(node)
-    if names & _PROPERTIES:
+    if is_property(node):
         arguments.escape(scope.flow)
-        arguments = Arguments([], {})
+        arguments = Arguments()
     if "staticmethod" not in names:
         first = None if "classmethod" in names else Value.SELF
-        arguments = Arguments([first, *arguments.positional], arguments.named)
+        arguments = arguments._replace(positional=[first, *arguments.positional])
     scope.reader.call(Function(owner.module, node), owner, arguments, scope.is_certain)
 
 
@@ -150,9 +149,10 @@ def _update(scope: Scope, node: ast.Call) -> None:
 def _arguments(scope: Scope, node: ast.Call) -> Arguments:
     positional = [scope.value(argument) for argument in node.args]
     named = {keyword.arg: scope.value(keyword.value) for keyword in node.keywords}
+    is_whole = None not in named
     scope.look(named.pop(None, None))
-    arguments = Arguments(positional, {str(name): value for name, value in named.items()})
+    arguments = Arguments(positional, {str(name): value for name, value in named.items()}, is_whole)
     if any(isinstance(argument, ast.Starred) for argument in node.args):
         arguments.escape(scope.flow)  # who knows which is which
-        return Arguments([], {})
+        return Arguments(is_whole=False)
     return arguments

@@ -7,6 +7,7 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from pyrunner_airflow.analysis.modules import statements
 from pyrunner_airflow.analysis.names import Class, Known
 from pyrunner_airflow.analysis.reader import HOOKS
 from pyrunner_airflow.analysis.values import FunctionNode, decorators
@@ -27,8 +28,8 @@ def check_class(worker: Class, problems_of: Callable[[Module], Problems]) -> Non
     """Report what is wrong with a class that is a Worker."""
     if not worker.is_open:
         _check_run_exists(worker, problems_of(worker.module))
-        for owner in worker.classes():
-            _check_hook_names(owner, problems_of(owner.module))
+        for owner in worker.classes:
+            _check_hook_names(owner, worker, problems_of(owner.module))
     for phase in _PHASES:
         found = worker.find(phase)
         owner, node = found or (worker, None)
@@ -50,13 +51,13 @@ def _check_run_exists(worker: Class, problems: Problems) -> None:
         )
 
 
-def _check_hook_names(owner: Class, problems: Problems) -> None:
+def _check_hook_names(owner: Class, worker: Class, problems: Problems) -> None:
     for name, node in owner.own.items():
         if not name.startswith("on_") or name in HOOKS or not isinstance(node, ast.FunctionDef):
             continue
-        if node.decorator_list or _is_mentioned(name, owner.module):
+        if node.decorator_list or _is_mentioned(name, worker):
             continue
-        near = get_close_matches(name, HOOKS, n=1)
+        near = get_close_matches(name, HOOKS, n=1, cutoff=0.7)
         problems.warning(
             "unknown-hook",
             owner.module.place(node),
@@ -65,9 +66,10 @@ def _check_hook_names(owner: Class, problems: Problems) -> None:
         )
 
 
-def _is_mentioned(name: str, module: Module) -> bool:
-    """Say whether a module has a name elsewhere than where it is defined."""
-    return bool(re.search(rf"(?<!def )\b{name}\b", module.text))
+def _is_mentioned(name: str, worker: Class) -> bool:
+    """Say whether the worker's modules have a name elsewhere than where it is defined."""
+    mention = re.compile(rf"(?<!def )\b{name}\b")
+    return any(mention.search(owner.module.text) for owner in worker.classes)
 
 
 def _check_parameters(owner: Class, node: FunctionNode, problems: Problems) -> None:
@@ -96,8 +98,7 @@ def _check_parameters(owner: Class, node: FunctionNode, problems: Problems) -> N
 def _check_results(owner: Class, node: FunctionNode, problems: Problems) -> None:
     if node.name == "on_fail":
         return  # whose result does not count
-    inner = list(_inner(node))
-    is_generator = any(isinstance(found, (ast.Yield, ast.YieldFrom)) for found in inner)
+    is_generator = _is_generator(node, owner.module)
     if is_generator or isinstance(node, ast.AsyncFunctionDef):
         kind, way = ("generator", "a plain loop") if is_generator else ("coroutine", "asyncio.run(...)")
         problems.error(
@@ -108,9 +109,15 @@ def _check_results(owner: Class, node: FunctionNode, problems: Problems) -> None
             f"Let it be a plain function, with {way} in it.",
         )
         return
-    for found in inner:
-        if isinstance(found, ast.Return) and found.value:
-            _check_result(owner, node, found.value, problems)
+    for statement in statements(node.body):
+        if isinstance(statement, ast.Return) and statement.value:
+            _check_result(owner, node, statement.value, problems)
+
+
+def _is_generator(node: FunctionNode, module: Module) -> bool:
+    if not module.has_generators:
+        return False
+    return any(isinstance(found, (ast.Yield, ast.YieldFrom)) for found in _inner(node))
 
 
 def _check_result(owner: Class, node: FunctionNode, value: ast.expr, problems: Problems) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from difflib import get_close_matches
 from graphlib import TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,6 +34,7 @@ class ContextRules:
     """The rows of a list, parents before their children, with what each does with the context.
 
     given: keys that the context holds before any row has written to it.
+    available: those, and all that rows write.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class ContextRules:
     ) -> None:
         self._rows = _in_order(rows, flows)
         self._given = given
+        self.available = {key for row in self._rows if row.flow for key in row.flow.gives}.union(given)
         self._writers: dict[str, list[_Row]] = defaultdict(list)
         self._changers: dict[str, list[_Row]] = defaultdict(list)
         self._writing: dict[str, int] = defaultdict(int)
@@ -71,13 +72,9 @@ class ContextRules:
             return found
         for row in self._rows:
             for key, site in row.flow.needs.items() if row.flow else ():
-                if key not in self._writers and key not in self._given:
+                if key not in self.available:
                     found[key, site].append(row.row)
         return found
-
-    def similar(self, key: str) -> list[str]:
-        """Return keys that are written and may be meant."""
-        return get_close_matches(key, [*self._writers, *self._given])
 
     def _check_read(
         self, row: _Row, key: str, site: Site, problems: Problems, place: PlaceOf, show: Callable[[Site], str]
@@ -92,13 +89,17 @@ class ContextRules:
         first = beside[0] if beside else writers[0]
         ids = [writer.row.id for writer in beside or writers]
         where = f" ({show(first.flow.writes[key])})" if first.flow else ""
-        writes = f"{rows_text(ids)} {'writes' if len(ids) == 1 else 'write'} it{where}"
+        if beside:
+            fault = f"does not wait for {rows_text(ids)}, which {_verb(ids, 'write')} it{where}"
+        else:
+            fault = f"only {rows_text(ids)}, after it, {_verb(ids, 'write')} it{where}"
         problems.warning(
             "unordered-read",
             place(row.row, Column.PARENT_IDS),
-            f"row {row.row.id} reads the context's {quote(key)} ({show(site)}), but {writes}, "
-            f"{'not upstream of it' if beside else 'after it'}",
-            f"Add {ids[0]} to PARENT_IDS of row {row.row.id}." if beside else "Let a row above write it.",
+            f"row {row.row.id} reads the context's {quote(key)} ({show(site)}), but {fault}",
+            f"Add {ids[0]} to PARENT_IDS of row {row.row.id}."
+            if beside
+            else "Let a row above it write the key.",
         )
 
     def _check_changes(
@@ -131,6 +132,10 @@ def _in_order(rows: Sequence[TaskRow], flows: Mapping[int, Flow | None]) -> list
             above |= found[parent].above | found[parent].bit
         found[id_] = _Row(by_id[id_], flows.get(id_), 1 << number, above)
     return list(found.values())
+
+
+def _verb(ids: Collection[int], verb: str) -> str:
+    return verb if len(ids) > 1 else f"{verb}s"
 
 
 def rows_text(ids: Iterable[int]) -> str:

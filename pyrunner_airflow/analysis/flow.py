@@ -23,6 +23,7 @@ class Flow:
     needs: keys that must be there; a key that the worker itself writes is none of them.
     reads: keys that it reads, in any way.
     writes: keys that it gives a value, in any way.
+    gives: those of them whose value does not need one that was there before.
     changes: keys that it surely writes or deletes whenever it succeeds.
     may_read_more, may_write_more: whether there may be keys that the source does not tell.
     """
@@ -35,7 +36,7 @@ class Flow:
         self.may_read_more = False
         self.may_write_more = False
         self._optional: set[str] = set()
-        self._given: set[str] = set()
+        self.gives: set[str] = set()
 
     def read(self, key: str | None, site: Site, is_needed: bool) -> None:
         """Note that a key is read; None is one that can't be told."""
@@ -55,7 +56,7 @@ class Flow:
             return
         self.writes.setdefault(key, site)
         if is_new:
-            self._given.add(key)
+            self.gives.add(key)
         if is_certain:
             self.changes.setdefault(key, site)
 
@@ -70,5 +71,5 @@ class Flow:
 
     def close(self) -> None:
         """Decide, now that all is seen, what is needed: not what is asked for first, or written here too."""
-        for key in self._optional | self._given:
+        for key in self._optional | self.gives:
             self.needs.pop(key, None)

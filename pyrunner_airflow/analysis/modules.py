@@ -22,6 +22,19 @@ _HIDDEN_NAMES = re.compile(
     r"\bglobals\(|\blocals\(|\bvars\(|\bexec\(|\bsys\.modules\b|^def __getattr__", re.M
 )
 
+# Where a statement has others in it: as they are, or in an `except` or a `case`.
+_BLOCKS: dict[type[ast.stmt], tuple[str, ...]] = {
+    ast.AsyncFor: ("body", "orelse"),
+    ast.AsyncWith: ("body",),
+    ast.For: ("body", "orelse"),
+    ast.If: ("body", "orelse"),
+    ast.Match: ("cases",),
+    ast.Try: ("body", "handlers", "orelse", "finalbody"),
+    ast.TryStar: ("body", "handlers", "orelse", "finalbody"),
+    ast.While: ("body", "orelse"),
+    ast.With: ("body",),
+}
+
 
 class ForeignModule:
     """A module that is not the app's: of the standard library, of an installed package, or compiled."""
@@ -55,12 +68,23 @@ class Module:
     @cached_property
     def text(self) -> str:
         """The source, its line ends as Python counts them."""
-        return re.sub("\r\n?", "\n", self._source.decode("utf-8", "replace").removeprefix("\ufeff"))
+        return re.sub("\r\n?", "\n", self._source.decode(errors="replace").removeprefix("\ufeff"))
 
     @cached_property
     def hides_names(self) -> bool:
         """Whether it may have names that its source does not show."""
         return bool(self.error or _HIDDEN_NAMES.search(self.text))
+
+    @cached_property
+    def has_generators(self) -> bool:
+        """Whether any function may be a generator."""
+        return "yield" in self.text
+
+    @cached_property
+    def set_attributes(self) -> set[str]:
+        """The names of all attributes, of whatever object, that something in the module assigns to."""
+        attributes = (node for node in ast.walk(self.tree) if isinstance(node, ast.Attribute))
+        return {node.attr for node in attributes if not isinstance(node.ctx, ast.Load)}
 
     @cached_property
     def names(self) -> dict[str, ast.AST | None]:
@@ -73,7 +97,7 @@ class Module:
     @cached_property
     def star_imports(self) -> list[ast.ImportFrom]:
         """Its ``from ... import *``."""
-        froms = (node for node in _statements(self.tree.body) if isinstance(node, ast.ImportFrom))
+        froms = (node for node in statements(self.tree.body) if isinstance(node, ast.ImportFrom))
         return [node for node in froms if node.names[0].name == "*"]
 
     def absolute(self, node: ast.ImportFrom) -> str:
@@ -198,21 +222,19 @@ def _locate(folders: Iterable[str], name: str) -> tuple[str | None, list[str]]:
     return None, portions
 
 
-def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements that run when a module is imported."""
+def statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a module or function, without those of functions and classes within it."""
     for node in body:
         yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            for part in ("body", "orelse", "finalbody"):
-                yield from _statements(getattr(node, part, ()))
-            for branch in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-                yield from _statements(branch.body)
+        for part in _BLOCKS.get(type(node), ()):
+            for block in getattr(node, part):
+                yield from statements((block,) if isinstance(block, ast.stmt) else block.body)
 
 
 def _bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST, bool]]:
     """Yield the names that are bound on import, by what, and whether that surely happens and is clear."""
     outermost = set(map(id, body))
-    for node in _statements(body):
+    for node in statements(body):
         is_certain = id(node) in outermost
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.name, node, is_certain
@@ -243,4 +265,4 @@ def stored(node: ast.AST) -> Iterator[str]:
 
 def _characters(text: str, offset: int) -> int:
     """Return a column of `ast`, which counts bytes of UTF-8, in characters."""
-    return offset if text.isascii() else len(text.encode()[:offset].decode("utf-8", "replace"))
+    return offset if text.isascii() else len(text.encode()[:offset].decode(errors="replace"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import re
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,8 +12,6 @@ from pyrunner_airflow.analysis.modules import ForeignModule, Module
 from pyrunner_airflow.analysis.values import FunctionNode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pyrunner_airflow.analysis.modules import Modules
 
 _WORKERS = frozenset(("pyrunner", "pyrunner_airflow"))
@@ -107,25 +104,28 @@ class Class:
         """Whether it may have methods that can't be seen."""
         return Known.UNKNOWN in self.mro or Known.FOREIGN_CLASS in self.mro
 
-    def classes(self) -> Iterator[Class]:
-        """Yield the app's classes among those that it consists of."""
-        return (found for found in self.mro if isinstance(found, Class))
+    @cached_property
+    def classes(self) -> list[Class]:
+        """The app's classes among those that it consists of."""
+        return [found for found in self.mro if isinstance(found, Class)]
 
     def find(self, name: str, after: Class | None = None) -> tuple[Class, ast.AST | None] | None:
         """Return where an attribute is defined, and by what; `after` is the class whose ``super()`` asks."""
-        classes = list(self.classes())
+        classes = self.classes
         if after in classes:
             classes = classes[classes.index(after) + 1 :]
-        return next(((found, found.own[name]) for found in classes if name in found.own), None)
+        for found in classes:
+            if name in found.own:
+                return found, found.own[name]
+        return None
 
     def text(self, name: str) -> str | None:
         """Return the text that an attribute is bound to for good; None where it is anything else."""
         found = self.find(name)
         value = getattr(found[1], "value", None) if found else None
-        assigned = re.compile(rf"\.{re.escape(name)}\b[^=\n]*=[^=]|setattr\(")
-        if not isinstance(value, ast.Constant) or any(assigned.search(c.module.text) for c in self.classes()):
+        if not isinstance(value, ast.Constant) or not isinstance(value.value, str):
             return None
-        return value.value if isinstance(value.value, str) else None
+        return None if any(name in owner.module.set_attributes for owner in self.classes) else value.value
 
 
 Thing = Module | ForeignModule | Class | Function | Constant | Known
@@ -146,9 +146,9 @@ class Names:
             self._things[key] = self._look_up(module, name)
         return self._things[key]
 
-    def is_class(self, module: Module, name: str) -> bool:
-        """Say whether a module's name stands for a class of the app."""
-        return isinstance(self.of_module(module, name), Class)
+    def classes(self, module: Module) -> list[str]:
+        """Return the names of a module that stand for classes of the app."""
+        return [name for name in module.names if isinstance(self.of_module(module, name), Class)]
 
     def of_expression(self, module: Module, node: ast.expr) -> Thing:
         """Return what a name with dots stands for on the outermost level of a module."""

@@ -26,8 +26,8 @@ def worker_folder(app: App) -> tuple[str | None, bool]:
     if app.profile is None:
         return None, True
     try:
-        with open(app.profile, encoding="utf-8", errors="replace") as file:
-            text = file.read()
+        with open(app.profile, "rb") as file:
+            text = file.read().decode(errors="replace")
     except OSError:
         return None, False
     values: dict[str, list[str]] = {"APP_WORKER_DIR": [], "APP_ROOT_DIR": []}

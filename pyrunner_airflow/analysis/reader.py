@@ -60,7 +60,7 @@ class Reader:
             self.flow.escape()
             return
         context = [Value.CONTEXT] if name == "__init__" else []
-        arguments = Arguments([Value.SELF, *context], {})
+        arguments = Arguments([Value.SELF, *context])
         self.call(Function(owner.module, node), owner, arguments, is_certain=name != "on_fail")
 
     def call(self, function: Function, owner: Class | None, arguments: Arguments, is_certain: bool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pyrunner_airflow.analysis.calls import call_method, is_call_of, read_call
 from pyrunner_airflow.analysis.flow import Site
 from pyrunner_airflow.analysis.names import Class, Constant
-from pyrunner_airflow.analysis.values import Arguments, Value, assignments
+from pyrunner_airflow.analysis.values import Arguments, FunctionNode, Value, assignments, is_property
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyrunner_airflow.analysis.modules import Module
     from pyrunner_airflow.analysis.names import Thing
     from pyrunner_airflow.analysis.reader import Reader
-    from pyrunner_airflow.analysis.values import FunctionNode, Something, Variables
+    from pyrunner_airflow.analysis.values import Something, Variables
 
 _MISSING_KEY = frozenset(("KeyError", "LookupError", "Exception", "BaseException"))
 
@@ -89,9 +89,10 @@ class Scope:
     def _store(self, target: ast.expr, value: Something) -> None:
         if not isinstance(target, ast.Name):
             self.use(target)
-        elif self._assignments.get(target.id) == 1:
-            if value is not None:
-                self.values[target.id] = value
+        elif value is None and target.id not in self.values:
+            return
+        elif value is not None and self._assignments.get(target.id) == 1:
+            self.values[target.id] = value
             return
         elif isinstance(value, Value) and self.values.get(target.id) is value:
             return  # context = context or {}
@@ -197,14 +198,18 @@ class Scope:
         return self.of_self(node.attr) if base is Value.SELF else self._of_context(node.attr, base)
 
     def of_self(self, name: str) -> Value | None:
-        """Read an attribute of the worker; a method may be called later, by whoever gets it."""
+        """Read an attribute of the worker."""
         if name == "context":
             return Value.CONTEXT
         if name == "__dict__":
             self.flow.escape()
         found = self.reader.worker.find(name)
-        if found and isinstance(found[1], (ast.FunctionDef, ast.AsyncFunctionDef)):
-            call_method(self, name, Arguments([], {}))
+        if found and isinstance(found[1], FunctionNode):
+            if is_property(found[1]):
+                call_method(self, name, Arguments())
+            else:
+                with self._branch():  # it may be called later, with whatever arguments
+                    call_method(self, name, Arguments(is_whole=False))
         return None
 
     def _of_context(self, name: str, base: Value) -> Value | None:
@@ -232,12 +237,16 @@ class Scope:
             self.flow.delete(key, site, self.is_certain)
 
     def _compare(self, node: ast.Compare) -> None:
-        values = [self.value(operand) for operand in (node.left, *node.comparators)]
-        lefts = (node.left, *node.comparators)
-        for left, operator, right in zip(lefts, node.ops, values[1:], strict=False):
+        operands = [node.left, *node.comparators]
+        values = [self.value(operand) for operand in operands]
+        for number, operator in enumerate(node.ops):
+            left, right = values[number : number + 2]
             if isinstance(operator, (ast.In, ast.NotIn)) and right in (Value.CONTEXT, Value.KEYS):
-                key, site = self.key(left)
+                key, site = self.key(operands[number])
                 self.flow.read(key, site, is_needed=False)
+            elif not isinstance(operator, (ast.Is, ast.IsNot)):
+                self.look(left)
+                self.look(right)
 
     def _bool(self, node: ast.BoolOp) -> Value | None:
         first = self.value(node.values[0])

@@ -28,10 +28,11 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Arguments(NamedTuple):
-    """What is known of a call's arguments."""
+    """What is known of a call's arguments; `is_whole` is whether there are no others."""
 
-    positional: Sequence[Something]
-    named: Mapping[str, Something]
+    positional: Sequence[Something] = ()
+    named: Mapping[str, Something] = {}
+    is_whole: bool = True
 
     @property
     def hold_context(self) -> bool:
@@ -50,14 +51,31 @@ class Arguments(NamedTuple):
         rest = [*self.positional[len(names) :], *(v for name, v in self.named.items() if name not in known)]
         if any(isinstance(value, Value) for value in rest):
             return None
-        pairs = [*zip(names, self.positional, strict=False), *self.named.items()]
-        return {name: value for name, value in pairs if value is not None and name in known}
+        given = _defaults(parameters) if self.is_whole else {}
+        given |= {**dict(zip(names, self.positional, strict=False)), **self.named}
+        return {name: value for name, value in given.items() if value is not None and name in known}
+
+
+def _defaults(parameters: ast.arguments) -> dict[str, Something]:
+    """Return the texts that parameters are if they are not given."""
+    names = [parameter.arg for parameter in (*parameters.posonlyargs, *parameters.args)]
+    pairs = [
+        *zip(names[len(names) - len(parameters.defaults) :], parameters.defaults, strict=True),
+        *zip((parameter.arg for parameter in parameters.kwonlyargs), parameters.kw_defaults, strict=True),
+    ]
+    constants = ((name, node.value) for name, node in pairs if isinstance(node, ast.Constant))
+    return {name: value for name, value in constants if isinstance(value, str)}
 
 
 def decorators(node: FunctionNode) -> set[str]:
     """Return the last names of a function's decorators; "" for what is no name."""
     calls = (item.func if isinstance(item, ast.Call) else item for item in node.decorator_list)
     return {item.attr if isinstance(item, ast.Attribute) else getattr(item, "id", "") for item in calls}
+
+
+def is_property(node: FunctionNode) -> bool:
+    """Say whether a method is called by naming it."""
+    return bool(decorators(node) & {"property", "cached_property"})
 
 
 def assignments(node: FunctionNode | ast.Lambda) -> dict[str, int]:

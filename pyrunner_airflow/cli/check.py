@@ -102,13 +102,13 @@ def _lists(paths: Iterable[str]) -> Iterator[str]:
 
 def _check(path: str, analyzer: Analyzer) -> tuple[tuple[Diagnostic, ...], tuple[str, ...]]:
     """Return the problems of a list and of what goes with it, and what could not be found out."""
+    top = os.path.abspath(os.sep)  # the dags folder may be any of those above
     try:
         if path == "-":
             text, path = _read_stdin(), os.path.abspath(_STDIN)
-            task_list = parse_lst(text, _STDIN)
+            task_list = parse_lst(text, _STDIN, path, top)
         else:
-            # The dags folder may be any of those above.
-            task_list = read_lst(path, os.path.abspath(os.sep))
+            task_list = read_lst(path, top)
             text = Path(path).read_text("utf-8-sig")
     except LstError as error:
         return error.diagnostics, ()

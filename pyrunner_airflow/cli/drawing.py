@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
@@ -38,6 +37,8 @@ def _head(match: re.Match[str]) -> str:
 
 def as_json(problems: Sequence[Diagnostic]) -> str:
     """Return an array with one object for each problem; `line` 0 is the file as a whole."""
+    import json  # only whoever asks for it pays for it
+
     return json.dumps(
         [
             {
