@@ -85,6 +85,7 @@ def _format(path: str, check: bool, diff: bool) -> str:
 def _replace(path: str, data: bytes) -> None:
     """Put new content in a file's place at once, keeping its mode and, where this user may, its owner."""
     target = Path(path).resolve()
+    target.open("r+b").close()  # what this user must not write is not replaced either
     before = target.stat()
     descriptor, draft = tempfile.mkstemp(prefix=".", dir=target.parent)
     try:

@@ -42,13 +42,14 @@ def _lists_in(folder: str) -> list[str]:
 def read(path: str) -> tuple[str, TaskList]:
     """Return the text of a list, as it stands in the file, and what it says.
 
-    Each ``pyrunner.toml`` in a folder above it counts. `path` may be ``-``, for standard input.
+    Each ``pyrunner.toml`` in a folder above it counts. `path` may be ``-``, for standard input: as if
+    it lay in the current folder.
     Raises LstError if the list, or such a file, has errors or can't be read.
     """
     if path == STDIN:
         text = _decode(sys.stdin.buffer.read())
-        return text, parse_lst(text, STDIN_NAME)
-    tasks = read_lst(path, Path(path).absolute().anchor)
+        return text, parse_lst(text, STDIN_NAME, os.path.abspath(STDIN_NAME), os.path.abspath(os.sep))
+    tasks = read_lst(path, os.path.abspath(os.sep))
     return Path(path).read_bytes().decode(), tasks
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -12,10 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from pyrunner_airflow.cli import lists
-from pyrunner_airflow.tasklist.diagnostics import showable
+from pyrunner_airflow.tasklist.diagnostics import quote, showable
 from pyrunner_airflow.tasklist.graph import layers, ranges
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyrunner_airflow.analysis import Flow
     from pyrunner_airflow.tasklist import TaskList, TaskRow
 
 # All else may mean something to Mermaid: quotes, its own entities, HTML, Markdown, directives, icons.
@@ -56,11 +60,11 @@ def show(file: str, form: str) -> None:
     The rows of each layer wait only for rows of the layers above it. FILE is a list, or - for standard
     input.
     """
-    _, tasks = lists.read(file)
+    text, tasks = lists.read(file)
     if form == "mermaid":
         click.echo("\n".join(_mermaid(tasks)))
     else:
-        _print(_lines(tasks))
+        _print(_lines(tasks, _flows(text, tasks)))
 
 
 def _mermaid(tasks: TaskList) -> Iterator[str]:
@@ -73,7 +77,15 @@ def _mermaid(tasks: TaskList) -> Iterator[str]:
             yield f"    {' & '.join(map(str, row.parent_ids))} --> {row.id}"
 
 
-def _lines(tasks: TaskList) -> Iterator[_Line]:
+def _flows(text: str, tasks: TaskList) -> Mapping[int, Flow | None]:
+    """Return what each row does with the context, as far as its worker's source tells."""
+    from pyrunner_airflow.analysis import Analyzer  # a diagram does without
+
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return Analyzer().analyse(tasks, lines, os.path.abspath(tasks.source)).flows
+
+
+def _lines(tasks: TaskList, flows: Mapping[int, Flow | None]) -> Iterator[_Line]:
     found = layers(tasks.rows)
     name = tasks.source if tasks.source == lists.STDIN_NAME else Path(tasks.source).stem
     summary = f": {_count(len(tasks.rows), 'row')} in {_count(len(found), 'layer')}"
@@ -87,7 +99,7 @@ def _lines(tasks: TaskList) -> Iterator[_Line]:
         for row in layer:
             parents = f"  after {_parents(row)}" if row.parent_ids else ""
             yield _Line(indent, (f"{row.id:>{indent - 2}}  {row.name}", ""), (parents, "dim"))
-            for detail in _details(row):
+            for detail in _details(row, flows.get(row.id)):
                 yield _Line(indent, (" " * indent + detail, "dim"))
 
 
@@ -96,13 +108,24 @@ def _parents(row: TaskRow) -> str:
     return ranges(set(ids)) if len(ids) > _FEW else ", ".join(map(str, ids))
 
 
-def _details(row: TaskRow) -> Iterator[str]:
+def _details(row: TaskRow, flow: Flow | None) -> Iterator[str]:
     """Yield what there is to say of a row, one line each."""
     arguments = f"({row.arguments_text})" if row.arguments_text else ""
     yield f"{row.module}.{row.worker}{arguments}"
     if row.max_attempts > 1:
         wait = f", {row.retry_wait_time} s apart" if row.retry_wait_time else ""
         yield f"{row.max_attempts} attempts{wait}"
+    if flow:
+        yield from _keys("reads", flow.reads, flow.may_read_more)
+        yield from _keys("writes", flow.writes, flow.may_write_more)
+
+
+def _keys(verb: str, keys: Iterable[str], may_be_more: bool) -> Iterator[str]:
+    known = [quote(key) for key in sorted(keys)]
+    if may_be_more:
+        known.append("keys that can't be told")
+    if known:
+        yield f"{verb} {', '.join(known)}"
 
 
 def _count(number: int, what: str) -> str:

@@ -110,6 +110,17 @@ class TestErrors:
         assert path.read_text() == UNTIDY
         assert list(path.parent.iterdir()) == [path]
 
+    def test_a_file_that_this_user_must_not_write(self, lst):
+        path = lst()
+        path.chmod(0o444)
+        power = "-dac_override,-dac_read_search"  # what lets root write it all the same
+        as_others = ["setpriv", "--bounding-set", power] if os.geteuid() == 0 else []
+        command = [*as_others, *PROGRAM, "fmt", path]
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 2
+        assert f"{path}: error: it can't be written: Permission denied\n" in done.stderr
+        assert path.read_text() == UNTIDY
+
     def test_the_templates_of_a_folder_above_count(self, lst):
         path = lst("1|-1|1|0|A|workers|A|job_{#1}|\n", "etl/config/my.lst")
         assert run("fmt", path).code == 2

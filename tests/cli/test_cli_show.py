@@ -64,6 +64,42 @@ class TestLayers:
         assert "3000 rows in 3000 layers" in run("show", "-", stdin=text).out
 
 
+class TestContext:
+    """What the workers do with it, as their source tells."""
+
+    WORKERS = """
+from pyrunner import Worker
+
+class Start(Worker):
+    def run(self):
+        self.context["run date"] = "2026-01-01"
+        self.context["day"] = self.context.get("last_day", 1)
+
+class Other(Worker):
+    def run(self):
+        self.context[self.argv[0]] = 1
+
+class Idle(Worker):
+    def run(self):
+        pass
+"""
+
+    @pytest.mark.parametrize(
+        ("worker", "details"),
+        [
+            ("Start", ["reads 'last_day'", "writes 'day', 'run date'"]),
+            ("Other", ["writes keys that can't be told"]),
+            ("Idle", []),
+            ("Nobody", []),
+        ],
+    )
+    def test_keys_that_a_row_reads_and_writes(self, tmp_path, worker, details):
+        (tmp_path / "workers.py").write_text(self.WORKERS)
+        shown = run("show", "-", stdin=f"1|-1|1|0|A|workers|{worker}|a", cwd=tmp_path).out
+        lines = shown.partition(f"workers.{worker}(a)\n")[2].splitlines()
+        assert [line.strip() for line in lines] == details
+
+
 class TestOnATerminal:
     def test_it_is_the_same_with_styles(self, lst):
         code, shown = on_terminal("show", lst)
