@@ -15,13 +15,13 @@ from pyrunner_airflow.tasklist import LstError
 _COMMANDS = ("check", "fmt", "show", "init")
 
 
-class Failure(click.ClickException):
+class _Failure(click.ClickException):
     """What stops a command: one message, without a traceback, and exit code 2."""
 
     exit_code = 2
 
 
-class _Problems(Failure):
+class _Problems(_Failure):
     """The problems of a list, whose text says of each that it is an error."""
 
     def show(self, file: object = None) -> None:
@@ -49,7 +49,7 @@ class _Commands(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:  # who reads has had enough, as in `... | head`
                 raise
-            raise Failure(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+            raise _Failure(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
 
 
 @click.group(

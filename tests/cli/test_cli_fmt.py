@@ -199,6 +199,12 @@ class TestDiff:
         subprocess.run(["patch", "--binary", "-p0"], cwd=path.parent, input=done.out.encode(), check=True)
         assert path.read_bytes() == after
 
+    def test_of_a_file_whose_name_is_not_utf8(self, lst):
+        path = lst(name=os.fsdecode(b"gr\xf6sse.lst"))
+        done = subprocess.run([*PROGRAM, "fmt", "--diff", path], stdout=subprocess.PIPE)
+        assert done.returncode == 1
+        assert done.stdout.startswith(b"--- " + os.fsencode(path) + b"\n")
+
     def test_without_changes_it_is_empty(self, lst):
         assert run("fmt", "--diff", lst(TIDY))[:2] == (0, "")
 
