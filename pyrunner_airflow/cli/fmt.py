@@ -109,7 +109,7 @@ def _show_diff(path: str, before: str, after: str) -> None:
         if for_people:
             click.secho(showable(line.rstrip("\r\n")), fg=_COLOURS.get(line[0]))
         else:
-            click.echo(os.fsencode(line), nl=False)  # the path may be any bytes
+            click.echo(line.encode(errors="surrogateescape"), nl=False)  # the path may be any bytes
 
 
 def _diff(path: str, before: str, after: str) -> Iterator[str]:

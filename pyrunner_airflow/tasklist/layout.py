@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 from pyrunner_airflow.tasklist.diagnostics import display_width
 from pyrunner_airflow.tasklist.fields import BLANKS, Column, split_unquoted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _BOM = "\ufeff"
 _LINE_END = re.compile(r"(\r\n|\r|\n)")
@@ -25,7 +28,7 @@ def align(text: str) -> str:
     bare = text.removeprefix(_BOM)
     lines = _LINE_END.split(bare)  # at every other place a line end
     table = {place: row for place in range(0, len(lines), 2) if (row := _columns(lines[place]))}
-    widths = [_width(column) for column in zip_longest(*table.values(), fillvalue="")]
+    widths = _widths(table.values())
     for place, row in table.items():
         lines[place] = "|".join([*map(_pad, row[:-1], widths), row[-1]])
     return text[: len(text) - len(bare)] + "".join(lines)
@@ -39,9 +42,14 @@ def _columns(line: str) -> list[str]:
     return [field.strip(BLANKS) for field in split_unquoted(line, "|")]
 
 
-def _width(column: tuple[str, ...]) -> int:
+def _widths(rows: Collection[list[str]]) -> list[int]:
     # At least 1: PyRunner takes ||| for one empty column.
-    return max([1, *(width for width in map(display_width, column) if width <= _WIDEST)])
+    widths = [1] * max(map(len, rows), default=0)
+    for row in rows:
+        for column, width in enumerate(map(display_width, row)):
+            if widths[column] < width <= _WIDEST:
+                widths[column] = width
+    return widths
 
 
 def _pad(field: str, width: int) -> str:
