@@ -8,5 +8,6 @@ def get_provider_info() -> dict[str, object]:
     return {
         "package-name": "pyrunner-airflow",
         "name": "PyRunner",
+        "cli": ["pyrunner_airflow.cli.airflow_command.get_commands"],
         "description": "Run PyRunner task lists (`.lst`) unchanged on Apache Airflow.",
     }

@@ -19,8 +19,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
-from pyrunner_airflow import LstError, parse_lst
+from pyrunner_airflow import LstError, parse_lst, read_lst
+from scripts import codes_page
 from scripts.airflow_api import AirflowApi
 from scripts.local_airflow import LocalAirflow
 from scripts.sample_data_server import SampleDataServer
@@ -208,6 +210,16 @@ def backfill(reader: Reader, line: str) -> None:
         assert reader.airflow.wait_for_run(dag_id, run["dag_run_id"], TIMEOUT) == "success"
 
 
+def start_job(reader: Reader, line: str) -> None:
+    reader.run(line)
+    (path,) = reader.clone.glob("load_orders/config/*.lst")
+    assert read_lst(path).options.dag["schedule"] == "0 6 * * *"
+
+
+def run_in_clone(reader: Reader, line: str) -> None:
+    assert reader.run(line)
+
+
 def look_at_target(reader: Reader, line: str) -> None:
     plan = reader.run(f"{line} --dry-run")
     for part in TARGETS[line]:
@@ -256,6 +268,21 @@ def without_times(line: str) -> str:
     return " ".join(re.sub("─+", "─", line).split())
 
 
+def compare_with_show(reader: Reader, block: str) -> None:
+    path = "example_lst/retry_with_wait/config/retry_with_wait.lst"
+    assert reader.run(f"pyrunner-airflow show {path}") == block
+
+
+def compare_with_mermaid(reader: Reader, block: str) -> None:
+    path = "example_lst/my_sample_app/config/my_sample_app.lst"
+    assert reader.run(f"pyrunner-airflow show --format mermaid {path}") == block
+
+
+def look_for_hooks(reader: Reader, block: str) -> None:
+    ids = [hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())]
+    assert [hook["id"] for hook in yaml.safe_load(block)] == ids
+
+
 def parse_list(reader: Reader, block: str) -> None:
     assert parse_lst(block).warnings == ()
 
@@ -285,10 +312,15 @@ STEPS: list[tuple[str, str, Callable[[Reader, str], None]]] = [
     ("console", r"\$ airflow dags trigger --run-id second -c .* my_sample_app$", trigger_part),
     ("console", r"\$ airflow dags clear --run-id first .* my_sample_app$", clear),
     ("console", r"\$ airflow backfill create --dag-id my_sample_app_daily ", backfill),
+    ("console", r"\$ pyrunner-airflow init ", start_job),
+    ("console", r"\$ (pyrunner-airflow (fmt|show) |python -m pytest load_orders$)", run_in_clone),
     ("python", r"(?s).*\bPyRunnerDag\(", add_python_dag),
     ("python", r"(?s).*\bimport Worker\b", run_unit_test),
     ("ini", r"\[dag_processor\]\ndag_importer_configs", configure_importer),
     ("", r"\$ airflow dags trigger --run-id demo", compare_with_demo),
+    ("", r"retry_with_wait: ", compare_with_show),
+    ("mermaid", r"flowchart TD\n", compare_with_mermaid),
+    ("yaml", r"- id: ", look_for_hooks),
     ("", r"#ID\|", parse_list),
     ("", r"#AIRFLOW ", parse_front_matter),
     ("", r"my\.lst:\d+:\d+: error", compare_with_report),
@@ -299,6 +331,8 @@ def steps() -> list[tuple[str, str]]:
     """Return what there is to do, in the order of the pages: the language and the text of each step."""
     found: list[tuple[str, str]] = []
     for page in PAGES:
+        if page == codes_page.PAGE:
+            continue  # tests/cli/test_codes_page.py follows it
         for language, text in BLOCK.findall(page.read_text()):
             parts = text.splitlines() if language == "console" else [text]
             found += [(language, part) for part in parts]

@@ -7,20 +7,18 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from airflow.sdk import conf
-from pathspec import GitIgnoreSpec
-
 _IGNORE_FILE = ".airflowignore"
 
 _Rule = Callable[[str], bool | None]
 """Says whether an ignore file ignores a path (a folder's ends with ``/``); None if it is silent on it."""
 
 
-def find_lists(top: Path) -> Iterator[Path]:
+def find_lists(top: Path, ignore_syntax: str) -> Iterator[Path]:
     """
     Yield the task lists in a folder and below it that no ``.airflowignore`` leaves out, in any order.
 
-    The files' syntax is Airflow's ``[core] dag_ignore_file_syntax``, ``glob`` or ``regexp``.
+    :param ignore_syntax: of the ignore files: Airflow's ``[core] dag_ignore_file_syntax``, ``glob`` or
+        ``regexp``.
     """
     inherited: dict[str, list[_Rule]] = {}
     entered: set[str] = set()
@@ -30,7 +28,7 @@ def find_lists(top: Path) -> Iterator[Path]:
             subfolders.clear()
             continue
         entered.add(real)
-        rules = [*inherited.pop(folder, []), *_read_ignores(Path(folder), top)]
+        rules = [*inherited.pop(folder, []), *_read_ignores(Path(folder), top, ignore_syntax)]
         subfolders[:] = [name for name in subfolders if not _is_ignored(f"{folder}/{name}/", rules)]
         inherited.update((os.path.join(folder, name), rules) for name in subfolders)
         for name in files:
@@ -38,23 +36,25 @@ def find_lists(top: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
-def find_list(folder: Path, file_name: str) -> Path | None:
+def find_list(folder: Path, file_name: str, ignore_syntax: str) -> Path | None:
     """Return the task list of that name in the folder itself, without looking at the others."""
     path = folder / file_name
-    return (
-        path if path.is_file() and not _is_ignored(path.as_posix(), _read_ignores(folder, folder)) else None
-    )
+    if not path.is_file() or _is_ignored(path.as_posix(), _read_ignores(folder, folder, ignore_syntax)):
+        return None
+    return path
 
 
-def _read_ignores(folder: Path, top: Path) -> list[_Rule]:
+def _read_ignores(folder: Path, top: Path, syntax: str) -> list[_Rule]:
     try:
         text = (folder / _IGNORE_FILE).read_text()
     except OSError:
         return []
     patterns = [line for line in re.sub(r"[ \t]*#.*", "", text).splitlines() if line]
-    if conf.get("core", "dag_ignore_file_syntax", fallback="glob") == "regexp":
+    if syntax == "regexp":
         expressions = [re.compile(pattern) for pattern in patterns]
         return [lambda path: any(e.search(os.path.relpath(path, top)) for e in expressions) or None]
+    from pathspec import GitIgnoreSpec  # only folders with such a file pay for it
+
     spec = GitIgnoreSpec.from_lines(patterns)
     prefix = len(folder.as_posix().rstrip("/")) + 1
     return [lambda path: spec.check_file(path[prefix:]).include]

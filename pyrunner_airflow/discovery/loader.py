@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, get_parsing_context
+from airflow.sdk import DAG, conf, get_parsing_context
 
 from pyrunner_airflow.dag.factory import PyRunnerDag, dag_id
 from pyrunner_airflow.discovery.building import build_dag, problem
@@ -93,7 +93,7 @@ def _lists_to_read(top: Path, wanted: str | None) -> list[Path]:
     """Return the one list whose DAG is wanted, or all of them if there is none."""
     if wanted is None:
         return _all_lists(top)
-    if found := find_list(top, f"{wanted}.lst"):
+    if found := find_list(top, f"{wanted}.lst", _ignore_syntax()):
         return [found]
     paths = _all_lists(top)
     return [path for path in paths if dag_id(path) == wanted][:1] or paths
@@ -102,8 +102,13 @@ def _lists_to_read(top: Path, wanted: str | None) -> list[Path]:
 def _all_lists(top: Path) -> list[Path]:
     """Return the lists in the order in which they claim a DAG ID: the topmost first, then those named so."""
     return sorted(
-        find_lists(top), key=lambda path: (len(path.parts), path.stem != dag_id(path), path.as_posix())
+        find_lists(top, _ignore_syntax()),
+        key=lambda path: (len(path.parts), path.stem != dag_id(path), path.as_posix()),
     )
+
+
+def _ignore_syntax() -> str:
+    return str(conf.get("core", "dag_ignore_file_syntax", fallback="glob"))
 
 
 def _build(

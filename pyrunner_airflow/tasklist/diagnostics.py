@@ -64,7 +64,7 @@ class Diagnostic:
 
     def __str__(self) -> str:
         """Draw the problem over several lines, without a final line end."""
-        where = f"{_showable(self.source)}:{self.line}:{self.column}" if self.line else _showable(self.source)
+        where = f"{showable(self.source)}:{self.line}:{self.column}" if self.line else showable(self.source)
         lines = [f"{where}: {self.severity}[{self.code}]: {self.message}"]
         if self.text:
             lines += _underline(self.text, self.column - 1, self.length)
@@ -89,7 +89,7 @@ class LstError(ValueError):
             found = list(group)
             drawn += map(str, found[:_DRAWN])
             if len(found) > _DRAWN:
-                drawn.append(f"{_showable(source)}: {len(found) - _DRAWN} more: mend these first.")
+                drawn.append(f"{showable(source)}: {len(found) - _DRAWN} more: mend these first.")
         return "\n\n".join(drawn)
 
 
@@ -150,8 +150,8 @@ def quote(text: str, limit: int = 60) -> str:
     return repr(text if len(text) <= limit else f"{text[:limit]}...")
 
 
-def _showable(text: str) -> str:
-    """Replace each character that must not be printed by one that stands for it."""
+def showable(text: str) -> str:
+    """Replace each character that must not be printed, line ends among them, by one that stands for it."""
     return _UNSHOWABLE.sub(_stand_in, text)
 
 
@@ -165,18 +165,22 @@ def _stand_in(match: re.Match[str]) -> str:
 def _underline(text: str, start: int, length: int) -> list[str]:
     """Return the line, or the part of it around `start`, and the line of carets below it."""
     first = max(0, start - _SHOWN // 3) if len(text) > _SHOWN else 0
-    shown = _showable(text[first : first + _SHOWN])
+    shown = showable(text[first : first + _SHOWN])
     before = "..." if first else ""
     after = "..." if first + _SHOWN < len(text) else ""
     start -= first
     # A tab under a tab keeps both lines in step, however wide the terminal draws it.
     indent = "".join("\t" if char == "\t" else " " * _width(char) for char in before + shown[:start])
-    carets = "^" * max(1, sum(map(_width, shown[start : start + length])))
+    carets = "^" * max(1, display_width(shown[start : start + length]))
     return [f"    {before}{shown.rstrip()}{after}", f"    {indent}{carets}"]
 
 
+def display_width(text: str) -> int:
+    """Return how many columns of a terminal a text takes; a tab counts as one."""
+    return len(text) if text.isascii() else sum(map(_width, text))
+
+
 def _width(char: str) -> int:
-    """Return how many columns of a terminal a character takes."""
     if char.isascii():
         return 1
     if unicodedata.category(char) in {"Mn", "Me", "Cf"}:

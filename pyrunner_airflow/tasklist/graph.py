@@ -71,6 +71,21 @@ def find_cycles(parents: Mapping[int, Iterable[int]]) -> list[list[int]]:
     return cycles
 
 
+def layers(rows: Iterable[TaskRow]) -> list[list[TaskRow]]:
+    """Return the rows of a list without errors by how many rows stand above them at most.
+
+    The rows of a layer wait only for rows of the layers before it. Each layer is in the order of the list.
+    """
+    by_id = {row.id: row for row in rows}
+    depth: dict[int, int] = {}
+    for id_ in TopologicalSorter({row.id: row.parent_ids for row in by_id.values()}).static_order():
+        depth[id_] = max((depth[parent] + 1 for parent in by_id[id_].parent_ids), default=0)
+    found: list[list[TaskRow]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
+    for row in by_id.values():
+        found[depth[row.id]].append(row)
+    return found
+
+
 def _index(rows: Rows, problems: Problems) -> dict[int, tuple[Row, TaskRow]]:
     """Return the first row of each ID; the later ones are errors."""
     by_id: dict[int, tuple[Row, TaskRow]] = {}
@@ -143,14 +158,14 @@ def _parent_places(row: Row) -> dict[int, Place]:
 
 def id_hints(unknown: Iterable[str], ids: set[int]) -> Iterator[str]:
     """Yield for each ID that no row has what may be meant instead, and which IDs there are."""
-    known = f"IDs in this list: {_ranges(ids)}."
+    known = f"IDs in this list: {ranges(ids)}."
     names = [str(id_) for id_ in ids]
     for number, name in enumerate(unknown):
         near = get_close_matches(name, names) if number < _NEAR_MATCHES else []
         yield f"Did you mean {' or '.join(near)}? {known}" if near else known
 
 
-def _ranges(ids: set[int]) -> str:
+def ranges(ids: set[int]) -> str:
     """Return IDs in short: ``1 to 6, 10``."""
     spans: list[list[int]] = []
     for number in sorted(ids):

@@ -51,21 +51,36 @@ def read_lst(path: str | os.PathLike[str], options_folder: str | os.PathLike[str
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path with NUL in it
         _report_unreadable(source, error, problems)
         raise problems.as_error() from error
+    return _parse(text, source, _read_options(source, options_folder, problems), problems)
+
+
+def parse_lst(
+    text: str,
+    source: str = "<text>",
+    path: str | os.PathLike[str] | None = None,
+    options_folder: str | os.PathLike[str] | None = None,
+) -> TaskList:
+    """Parse the text of a task list; `source` is what messages call it.
+
+    path: where it lies, or would lie; without one no ``pyrunner.toml`` holds for it.
+    options_folder: as for `read_lst`.
+    Raises LstError with every error and warning if there is an error.
+    """
+    problems = Problems(source)
+    documents = [] if path is None else _read_options(os.fspath(path), options_folder, problems)
+    return _parse(text, source, documents, problems)
+
+
+def _read_options(
+    path: str, options_folder: str | os.PathLike[str] | None, problems: Problems
+) -> list[Document]:
     documents = []
-    for file in _option_files(source, options_folder):
+    for file in _option_files(path, options_folder):
         try:
             documents.append(options_file(_lines(Path(file).read_bytes().decode()), problems.of(file)))
         except (OSError, ValueError) as error:
             _report_unreadable(file, error, problems.of(file))
-    return _parse(text, source, documents, problems)
-
-
-def parse_lst(text: str, source: str = "<text>") -> TaskList:
-    """Parse the text of a task list; `source` is what messages call it.
-
-    Raises LstError with every error and warning if there is an error.
-    """
-    return _parse(text, source, [], Problems(source))
+    return documents
 
 
 def _parse(text: str, source: str, documents: list[Document], problems: Problems) -> TaskList:

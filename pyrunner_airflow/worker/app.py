@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import tempfile
 from datetime import datetime
 from typing import Callable, Mapping, NamedTuple
 
@@ -105,6 +103,9 @@ def _source_profile(
     app: App, environment: Mapping[str, str], run_time: datetime, warn: Callable[[str], None]
 ) -> dict[str, str]:
     """Let bash source the profile; return the variables it leaves whose names start with ``APP_``."""
+    import subprocess  # with which a linter has nothing to do
+    import tempfile
+
     own = {"PYRUNNER_PROFILE": str(app.profile), "PYRUNNER_RUN_TIME": str(int(run_time.timestamp()))}
     # Files, since a pipe would be waited for until the last command ends that the profile left running.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:

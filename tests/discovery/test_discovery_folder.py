@@ -3,7 +3,6 @@
 import os
 
 import pytest
-from airflow.sdk import conf
 
 from pyrunner_airflow.discovery.folder import find_list, find_lists
 
@@ -12,12 +11,12 @@ from pyrunner_airflow.discovery.folder import find_list, find_lists
 def tree(tmp_path):
     """Make files from their paths and texts, and say which lists are found among them."""
 
-    def found(**files):
+    def found(syntax="glob", **files):
         for path, text in files.items():
             file = tmp_path / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        return sorted(path.relative_to(tmp_path).as_posix() for path in find_lists(tmp_path))
+        return sorted(path.relative_to(tmp_path).as_posix() for path in find_lists(tmp_path, syntax))
 
     return found
 
@@ -49,11 +48,9 @@ def test_the_nearest_airflowignore_has_the_last_word(tree):
     assert tree(**{"a.lst": "", "b.lst": "", "x/a.lst": "", "x/b.lst": ""}, **ignores) == ["a.lst", "x/b.lst"]
 
 
-def test_airflowignore_may_hold_regular_expressions_if_airflow_is_set_to_them(tree, monkeypatch):
-    monkeypatch.setenv("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", "regexp")
-    assert conf.get("core", "dag_ignore_file_syntax") == "regexp"
+def test_airflowignore_may_hold_regular_expressions(tree):
     files = {"a.lst": "", "b.lst": "", "x/a1.lst": "", "x/a2.lst": "", ".airflowignore": r"x/a\d.*1?\.lst"}
-    assert tree(**files) == ["a.lst", "b.lst"]
+    assert tree("regexp", **files) == ["a.lst", "b.lst"]
 
 
 def test_links_are_followed_but_not_in_circles(tree, tmp_path):
@@ -65,6 +62,6 @@ def test_links_are_followed_but_not_in_circles(tree, tmp_path):
 
 def test_one_list_is_found_by_its_name_unless_it_is_ignored(tree, tmp_path):
     tree(**{"a.lst": "", "b.lst": "", "x/c.lst": "", ".airflowignore": "b.lst"})
-    assert find_list(tmp_path, "a.lst") == tmp_path / "a.lst"
-    assert find_list(tmp_path, "b.lst") is None
-    assert find_list(tmp_path, "c.lst") is None
+    assert find_list(tmp_path, "a.lst", "glob") == tmp_path / "a.lst"
+    assert find_list(tmp_path, "b.lst", "glob") is None
+    assert find_list(tmp_path, "c.lst", "glob") is None

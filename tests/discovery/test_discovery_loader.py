@@ -66,6 +66,13 @@ def test_a_folder_without_lists_has_neither_dags_nor_errors(folder):
     assert (bag.dags, bag.import_errors) == ({}, {})
 
 
+@pytest.mark.parametrize(("syntax", "left"), [("glob", {"a", "b"}), ("regexp", {"b"})])
+def test_ignore_files_have_the_syntax_that_airflow_is_set_to(folder, add, monkeypatch, syntax, left):
+    monkeypatch.setenv("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", syntax)
+    add("a.lst"), add("b.lst"), add(".airflowignore", r"^a\.l.+")
+    assert set(load(folder).dags) == left
+
+
 def test_all_bad_lists_are_one_import_error_of_the_other_file(folder, add):
     one, two = add("bad.lst", BAD), add("x/empty.lst", "")
     add("good.lst")

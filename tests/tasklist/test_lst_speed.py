@@ -7,10 +7,19 @@ import pytest
 from lst_text import row
 
 from pyrunner_airflow.tasklist import LstError, parse_lst
+from pyrunner_airflow.tasklist.layout import align
 
 
-def steps(text):
-    """Count the calls that parsing a list, and drawing its problems, makes: the same on every machine."""
+def parse(text):
+    """Parse a list, and draw its problems."""
+    try:
+        str(parse_lst(text).warnings)
+    except LstError as error:
+        str(error)
+
+
+def steps(text, work=parse):
+    """Count the calls that something done to a list makes: the same on every machine."""
     count = 0
 
     def profile(_frame, event, _argument):
@@ -19,9 +28,7 @@ def steps(text):
 
     sys.setprofile(profile)
     try:
-        str(parse_lst(text).warnings)
-    except LstError as error:
-        str(error)
+        work(text)
     finally:
         sys.setprofile(None)
     return count
@@ -76,3 +83,20 @@ def test_ten_times_the_size_takes_about_ten_times_the_work(shape):
     small, large = SHAPES[shape](300), SHAPES[shape](3000)
     steps(small)  # imports what such a list needs
     assert steps(large) < 12 * steps(small) + 1000
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(random_edges, id="rows"),
+        pytest.param(lambda size: graph([[]] * size) + "|" * size * 10, id="a row of many empty columns"),
+        pytest.param(
+            lambda size: f"{graph([[]] * size)}\n{row(id='0', arguments='x' * size * 10)}",
+            id="a row of one endless column",
+        ),
+    ],
+)
+def test_aligning_takes_no_more_than_that_and_makes_no_more_of_it(shape):
+    small, large = shape(300), shape(3000)
+    assert steps(large, align) < 12 * steps(small, align) + 1000
+    assert len(align(large)) < 12 * len(align(small))

@@ -1,0 +1,75 @@
+"""Which keys of the context a worker reads and writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import ast
+
+    from pyrunner_airflow.analysis.modules import Module
+
+
+class Site(NamedTuple):
+    """Where in the source something is done."""
+
+    module: Module
+    node: ast.expr
+
+
+class Flow:
+    """What a worker does with the context, each key with the first place where it does.
+
+    needs: keys that must be there; a key that the worker itself writes is none of them.
+    reads: keys that it reads, in any way.
+    writes: keys that it gives a value, in any way.
+    gives: those of them whose value does not need one that was there before.
+    changes: keys that it surely writes or deletes whenever it succeeds.
+    may_read_more, may_write_more: whether there may be keys that the source does not tell.
+    """
+
+    def __init__(self) -> None:
+        self.needs: dict[str, Site] = {}
+        self.reads: dict[str, Site] = {}
+        self.writes: dict[str, Site] = {}
+        self.changes: dict[str, Site] = {}
+        self.may_read_more = False
+        self.may_write_more = False
+        self._optional: set[str] = set()
+        self.gives: set[str] = set()
+
+    def read(self, key: str | None, site: Site, is_needed: bool) -> None:
+        """Note that a key is read; None is one that can't be told."""
+        if key is None:
+            self.may_read_more = True
+            return
+        self.reads.setdefault(key, site)
+        if is_needed:
+            self.needs.setdefault(key, site)
+        else:
+            self._optional.add(key)
+
+    def write(self, key: str | None, site: Site, is_certain: bool, is_new: bool = True) -> None:
+        """Note that a key is given a value; a new one, or its old one with something added."""
+        if key is None:
+            self.may_write_more = True
+            return
+        self.writes.setdefault(key, site)
+        if is_new:
+            self.gives.add(key)
+        if is_certain:
+            self.changes.setdefault(key, site)
+
+    def delete(self, key: str | None, site: Site, is_certain: bool) -> None:
+        """Note that a key is deleted."""
+        if key is not None and is_certain:
+            self.changes.setdefault(key, site)
+
+    def escape(self) -> None:
+        """Note that the context is out of sight."""
+        self.may_read_more = self.may_write_more = True
+
+    def close(self) -> None:
+        """Decide, now that all is seen, what is needed: not what is asked for first, or written here too."""
+        for key in self._optional | self.gives:
+            self.needs.pop(key, None)

@@ -1,0 +1,1 @@
+"""The command line: ``pyrunner-airflow check``, ``fmt``, ``show``, ``init``, ``run``."""

@@ -1,0 +1,141 @@
+"""``pyrunner-airflow check``: everything that can be told of task lists without running them."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pyrunner_airflow.analysis import Analyzer
+from pyrunner_airflow.cli import drawing
+from pyrunner_airflow.cli.codes import CODES
+from pyrunner_airflow.discovery.folder import find_lists
+from pyrunner_airflow.tasklist import LstError, Severity, parse_lst, read_lst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pyrunner_airflow.tasklist import Diagnostic
+
+_PROBLEMS = 1
+_UNREADABLE = 2
+_STDIN = "<stdin>"
+_EXAMPLES = """
+\b
+Examples:
+  pyrunner-airflow check dags
+  pyrunner-airflow check --ignore duplicate-name dags/my_app/config/my_app.lst
+  git show HEAD:my.lst | pyrunner-airflow check -
+"""
+
+
+def _codes(_context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
+    codes = frozenset(code.strip() for value in values for code in value.split(","))
+    for code in sorted(codes - CODES):
+        near = get_close_matches(code, CODES)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise click.BadParameter(f"there is no code {code!r}.{hint}", param=option)
+    return codes
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    help="For people, for programs, or for the lines of a pull request on GitHub.",
+)
+@click.option("--select", multiple=True, metavar="CODE", callback=_codes, help="Show these problems alone.")
+@click.option("--ignore", multiple=True, metavar="CODE", callback=_codes, help="Show all but these problems.")
+@click.pass_context
+def check(
+    context: click.Context, paths: tuple[str, ...], form: str, select: frozenset[str], ignore: frozenset[str]
+) -> None:
+    """Check task lists, their options, their workers, and what these leave each other in the context.
+
+    PATH is a list, a folder (all lists in it and below, except those that .airflowignore leaves out), or -
+    for the standard input, which is taken for a list in the current folder. Workers are read, never
+    imported.
+
+    The exit code is 0 if there are no problems, 1 if there are, 2 if a file can't be read.
+    """
+    gc.disable()  # a short life with many objects, of which hardly one dies before its end
+    lists = list(_lists(paths))
+    found: dict[Diagnostic, None] = {}  # once each: several lists may share a file
+    analyzer = Analyzer()
+    for path in lists:
+        problems, notes = _check(path, analyzer)
+        found.update(dict.fromkeys(problems))
+        for note in notes:
+            click.echo(f"note: {note}", err=True)
+    shown = [problem for problem in found if problem.code in (select or CODES) - ignore]
+    if form == "text":
+        _show(shown, len(lists))
+    elif form == "json":
+        click.echo(drawing.as_json(shown))
+    elif shown:
+        click.echo(drawing.as_github(shown))
+    if any(problem.code == "unreadable-file" for problem in found):
+        context.exit(_UNREADABLE)
+    context.exit(_PROBLEMS if shown else 0)
+
+
+def _lists(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the lists that paths stand for."""
+    syntax = os.environ.get("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", "glob")
+    for path in paths:
+        if path != "-" and os.path.isdir(path):
+            found = sorted(map(str, find_lists(Path(path), syntax)))
+            if not found:
+                raise click.UsageError(f"there is no task list in the folder {path}")
+            yield from found
+        else:
+            yield path
+
+
+def _check(path: str, analyzer: Analyzer) -> tuple[tuple[Diagnostic, ...], tuple[str, ...]]:
+    """Return the problems of a list and of what goes with it, and what could not be found out."""
+    top = os.path.abspath(os.sep)  # the dags folder may be any of those above
+    try:
+        if path == "-":
+            text, path = _read_stdin(), os.path.abspath(_STDIN)
+            task_list = parse_lst(text, _STDIN, path, top)
+        else:
+            task_list = read_lst(path, top)
+            text = Path(path).read_text("utf-8-sig")
+    except LstError as error:
+        return error.diagnostics, ()
+    analysis = analyzer.analyse(task_list, text.split("\n"), path)
+    return (*task_list.warnings, *analysis.diagnostics), analysis.notes
+
+
+def _read_stdin() -> str:
+    data = sys.stdin.buffer.read()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"standard input is not UTF-8: {error.reason}") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _show(problems: list[Diagnostic], lists: int) -> None:
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    counts = [_count(errors, "error"), _count(len(problems) - errors, "warning")]
+    where = "1 list" if lists == 1 else f"{lists} lists"
+    color = False if os.environ.get("NO_COLOR") else None
+    if problems:
+        click.echo(drawing.as_text(problems), color=color)
+        click.echo(f"\n{' and '.join(filter(None, counts))} in {where}.")
+    else:
+        click.echo(f"No problems in {where}.")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}" if number else ""

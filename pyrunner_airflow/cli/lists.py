@@ -1,0 +1,63 @@
+"""The task lists that a command is given: files, folders, standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from pyrunner_airflow.discovery.folder import find_lists
+from pyrunner_airflow.tasklist import TaskList, parse_lst, read_lst
+from pyrunner_airflow.tasklist.diagnostics import Place, Problems
+
+STDIN = "-"
+STDIN_NAME = "<stdin>"
+
+
+def find(paths: Iterable[str]) -> Iterator[str]:
+    """Yield each path once, and in place of a folder the lists in and below it, in order.
+
+    As in Airflow, ``.airflowignore`` leaves lists out; not those that are given themselves.
+    Raises click.UsageError for a folder without lists.
+    """
+    seen = set()
+    for path in paths:
+        for found in _lists_in(path) if os.path.isdir(path) else [path]:
+            if (key := os.path.abspath(found)) not in seen:
+                seen.add(key)
+                yield found
+
+
+def _lists_in(folder: str) -> list[str]:
+    syntax = os.environ.get("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", "glob")
+    found = sorted(map(str, find_lists(Path(folder), syntax)))
+    if not found:
+        raise click.UsageError(f"there is no task list in the folder {folder}")
+    return found
+
+
+def read(path: str) -> tuple[str, TaskList]:
+    """Return the text of a list, as it stands in the file, and what it says.
+
+    Each ``pyrunner.toml`` in a folder above it counts. `path` may be ``-``, for standard input: as if
+    it lay in the current folder.
+    Raises LstError if the list, or such a file, has errors or can't be read.
+    """
+    if path == STDIN:
+        text = _decode(sys.stdin.buffer.read())
+        return text, parse_lst(text, STDIN_NAME, os.path.abspath(STDIN_NAME), os.path.abspath(os.sep))
+    tasks = read_lst(path, os.path.abspath(os.sep))
+    return Path(path).read_bytes().decode(), tasks
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        problems = Problems(STDIN_NAME)
+        message = f"the byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8"
+        problems.error("not-utf8", Place(), message, "Convert it first, for example by iconv.")
+        raise problems.as_error() from error

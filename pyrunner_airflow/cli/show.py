@@ -1,0 +1,151 @@
+"""``pyrunner-airflow show``: which rows of a task list wait for which, in the terminal or as a diagram."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pyrunner_airflow.cli import lists
+from pyrunner_airflow.tasklist.diagnostics import quote, showable
+from pyrunner_airflow.tasklist.graph import layers, ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyrunner_airflow.analysis import Flow
+    from pyrunner_airflow.tasklist import TaskList, TaskRow
+
+# All else may mean something to Mermaid: quotes, its own entities, HTML, Markdown, directives, icons.
+_NOT_PLAIN = re.compile(r"[^\w ,.()/+-]")
+
+# So many parents are named one by one.
+_FEW = 3
+
+
+class _Line:
+    """A line of text in parts, each with its style; what is wrapped goes on at the indent."""
+
+    def __init__(self, indent: int, *parts: tuple[str, str]) -> None:
+        self.indent = indent
+        self.parts = [(showable(text), style) for text, style in parts]
+
+
+@click.command(
+    epilog="""
+    \b
+    Examples:
+      pyrunner-airflow show config/my_sample_app.lst
+      pyrunner-airflow show --format mermaid config/my_sample_app.lst > graph.mmd
+    """
+)
+@click.argument("file", type=click.Path())
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "mermaid"]),
+    default="text",
+    show_default=True,
+    help="For the terminal, or as a Mermaid flowchart for documents.",
+)
+def show(file: str, form: str) -> None:
+    """Show which rows of a task list wait for which.
+
+    The rows of each layer wait only for rows of the layers above it. FILE is a list, or - for standard
+    input.
+    """
+    text, tasks = lists.read(file)
+    if form == "mermaid":
+        click.echo("\n".join(_mermaid(tasks)))
+    else:
+        _print(_lines(tasks, _flows(text, tasks)))
+
+
+def _mermaid(tasks: TaskList) -> Iterator[str]:
+    yield "flowchart TD"
+    for row in tasks.rows:
+        name = _NOT_PLAIN.sub(lambda match: f"#{ord(match[0])};", row.name)
+        yield f'    {row.id}["{row.id} {name}"]'
+    for row in tasks.rows:
+        if row.parent_ids:
+            yield f"    {' & '.join(map(str, row.parent_ids))} --> {row.id}"
+
+
+def _flows(text: str, tasks: TaskList) -> Mapping[int, Flow | None]:
+    """Return what each row does with the context, as far as its worker's source tells."""
+    from pyrunner_airflow.analysis import Analyzer  # a diagram does without
+
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return Analyzer().analyse(tasks, lines, os.path.abspath(tasks.source)).flows
+
+
+def _lines(tasks: TaskList, flows: Mapping[int, Flow | None]) -> Iterator[_Line]:
+    found = layers(tasks.rows)
+    name = tasks.source if tasks.source == lists.STDIN_NAME else Path(tasks.source).stem
+    summary = f": {_count(len(tasks.rows), 'row')} in {_count(len(found), 'layer')}"
+    if schedule := tasks.options.dag.get("schedule"):
+        summary += f", schedule {schedule}"
+    yield _Line(0, (name, "bold"), (summary, ""))
+    indent = max(len(str(row.id)) for row in tasks.rows) + 2
+    for number, layer in enumerate(found, 1):
+        yield _Line(0, ("", ""))
+        yield _Line(0, (f"Layer {number}", "bold cyan"))
+        for row in layer:
+            parents = f"  after {_parents(row)}" if row.parent_ids else ""
+            yield _Line(indent, (f"{row.id:>{indent - 2}}  {row.name}", ""), (parents, "dim"))
+            for detail in _details(row, flows.get(row.id)):
+                yield _Line(indent, (" " * indent + detail, "dim"))
+
+
+def _parents(row: TaskRow) -> str:
+    ids = row.parent_ids
+    return ranges(set(ids)) if len(ids) > _FEW else ", ".join(map(str, ids))
+
+
+def _details(row: TaskRow, flow: Flow | None) -> Iterator[str]:
+    """Yield what there is to say of a row, one line each."""
+    arguments = f"({row.arguments_text})" if row.arguments_text else ""
+    yield f"{row.module}.{row.worker}{arguments}"
+    if row.max_attempts > 1:
+        wait = f", {row.retry_wait_time} s apart" if row.retry_wait_time else ""
+        yield f"{row.max_attempts} attempts{wait}"
+    if flow:
+        yield from _keys("reads", flow.reads, flow.may_read_more)
+        yield from _keys("writes", flow.writes, flow.may_write_more)
+
+
+def _keys(verb: str, keys: Iterable[str], may_be_more: bool) -> Iterator[str]:
+    known = [quote(key) for key in sorted(keys)]
+    if may_be_more:
+        known.append("keys that can't be told")
+    if known:
+        yield f"{verb} {', '.join(known)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _print(lines: Iterable[_Line]) -> None:
+    """Print lines; on a terminal what is too long for one goes on below, indented."""
+    if not sys.stdout.isatty():
+        click.echo("\n".join("".join(text for text, _ in line.parts) for line in lines))
+        return
+    from rich.console import Console  # takes longer to load than all else
+    from rich.text import Text
+
+    width, height = shutil.get_terminal_size()  # rich takes 80 columns for granted where there are no colours
+    console = Console(highlight=False, width=width, height=height)
+    for line in lines:
+        text = Text.assemble(*line.parts)
+        if text.cell_len > console.width:
+            first, rest = text.divide([line.indent])
+            wrapped = rest.wrap(console, max(1, console.width - line.indent))
+            text = first + Text("\n" + " " * line.indent).join(wrapped)
+        console.print(text, soft_wrap=True)

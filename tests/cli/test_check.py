@@ -1,0 +1,263 @@
+"""`pyrunner-airflow check`, as somebody runs it, a program reads it, and a pull request shows it."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+
+GOOD = "1|-1|1|0|Start|workers|Start||\n"
+WORKERS = "from pyrunner import Worker\n\nclass Start(Worker):\n    def run(self):\n        pass\n"
+APP = {"my_app/config/my.lst": GOOD, "my_app/workers/workers.py": WORKERS}
+UNKNOWN_CLASS = {**APP, "my_app/config/my.lst": GOOD.replace("|Start||", "|Strat||")}
+COMMAND = [sys.executable, "-m", "pyrunner_airflow", "check"]
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Write files, and check paths in their folder; returns the exit code, the output and the errors."""
+
+    def check(files, *arguments, stdin=None, **env):
+        for path, text in files.items():
+            file = tmp_path / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, **env},
+            input=stdin,
+            capture_output=True,
+            text=True,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return check
+
+
+class TestText:
+    def test_a_good_list_has_no_problems(self, check):
+        assert check(APP, "my_app/config/my.lst") == (0, "No problems in 1 list.\n", "")
+
+    def test_a_problem_is_drawn_and_counted(self, check):
+        code, output, errors = check(UNKNOWN_CLASS, "my_app/config/my.lst")
+        assert (code, errors) == (1, "")
+        assert output == (
+            "my_app/config/my.lst:1:24: error[class-not-found]: "
+            "there is no class Strat in my_app/workers/workers.py\n"
+            "    1|-1|1|0|Start|workers|Strat||\n"
+            "                           ^^^^^\n"
+            "    hint: Did you mean Start? Its classes: Start.\n"
+            "\n"
+            "1 error in 1 list.\n"
+        )
+
+    def test_errors_and_warnings_are_counted_apart(self, check):
+        rows = GOOD.replace("|Start||", "|Strat||") + GOOD.replace("1|", "2|", 1)
+        assert check({**APP, "my_app/config/my.lst": rows}, ".")[1].endswith(
+            "\n1 error and 1 warning in 1 list.\n"
+        )
+
+    def test_workers_are_not_looked_at_in_a_list_that_has_errors_itself(self, check):
+        code, output, _ = check({"my.lst": "1|-1|x|0|Start|nowhere|Start||"}, "my.lst")
+        assert (code, re.findall(r"\[([a-z-]+)\]", output)) == (1, ["invalid-integer"])
+
+
+class TestPaths:
+    def test_a_folder_is_all_lists_in_it_and_below(self, check):
+        files = {**APP, "other/config/other.lst": GOOD, "other/python/workers.py": WORKERS}
+        assert check(files, ".") == (0, "No problems in 2 lists.\n", "")
+
+    @pytest.mark.parametrize(("syntax", "count"), [("glob", 2), ("regexp", 1)])
+    def test_unless_airflowignore_leaves_them_out(self, check, syntax, count):
+        files = {**APP, "a.lst": "", "b1.lst": "", ".airflowignore": r"^b\d.lst$|a.lst"}
+        files |= {"a.lst": GOOD, "workers.py": WORKERS, "b1.lst": GOOD}
+        files[".airflowignore"] = "b*.lst" if syntax == "glob" else r"^(a|b\d)\.lst"
+        _, output, _ = check(files, ".", AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX=syntax)
+        assert output == f"No problems in {count} list{'s' if count > 1 else ''}.\n"
+
+    def test_a_list_that_is_named_is_checked_even_so(self, check):
+        assert check({**UNKNOWN_CLASS, ".airflowignore": "my_app/"}, "my_app/config/my.lst")[0] == 1
+
+    def test_a_problem_that_several_lists_share_is_told_once(self, check):
+        files = {**APP, "my_app/config/other.lst": GOOD, "my_app/workers/workers.py": "def"}
+        assert check(files, "my_app")[1].count("[invalid-python]") == 1
+
+    def test_a_dash_is_a_list_in_the_current_folder(self, check):
+        assert check({"workers/workers.py": WORKERS}, "-", stdin=GOOD)[0] == 0
+        code, output, _ = check({}, "-", stdin=GOOD.replace("|Start||", "|Strat||"))
+        assert (code, output.partition(": ")[0]) == (1, "<stdin>:1:24")
+
+    def test_the_options_files_of_that_folder_count_too(self, check):
+        files = {"workers.py": WORKERS, "pyrunner.toml": "[pyrunner]\ntemplates = false\n"}
+        assert check(files, "-", stdin='1|-1|1|0|Start|workers|Start|{{ "|')[0] == 0
+
+    def test_the_options_files_of_all_folders_above_count(self, check, tmp_path):
+        row = '1|-1|1|0|Start|workers|Start|{{ "|\n'
+        files = {**APP, "my_app/config/my.lst": row, "pyrunner.toml": "[pyrunner]\ntemplates = false\n"}
+        assert check(files, str(tmp_path / "my_app/config/my.lst"))[0] == 0
+        (tmp_path / "pyrunner.toml").unlink()
+        assert check({}, "my_app/config/my.lst")[0] == 1
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (["my.ls"], "my.ls: error[unreadable-file]: the file can't be read: No such file or directory\n"),
+            ([], "Error: Missing argument 'PATH...'."),
+            (["empty"], "Error: there is no task list in the folder empty"),
+            (["--select", "no-rnu", "my.lst"], "there is no code 'no-rnu'. Did you mean no-run"),
+            (["--format", "xml", "my.lst"], "'xml' is not one of 'text', 'json', 'github'."),
+        ],
+    )
+    def test_what_cannot_be_checked_ends_with_2(self, check, arguments, told):
+        code, output, errors = check({"my.lst": GOOD, "empty/a.txt": ""}, *arguments)
+        assert code == 2
+        assert told in output + errors
+        assert "Traceback" not in errors
+
+    def test_so_does_standard_input_that_is_not_utf8(self):
+        done = subprocess.run([*COMMAND, "-"], input=b"1|-1|1|0|B\xfccher|m|W", capture_output=True)
+        assert (done.returncode, b"standard input is not UTF-8" in done.stderr) == (2, True)
+
+
+BAD = {"a.lst": "1|-1|x|0|Start|workers|Start||\n2|1|y|0|Start|workers.py/|Start||"}
+
+
+class TestChoice:
+    @pytest.mark.parametrize(
+        ("options", "shown"),
+        [
+            ([], {"invalid-integer", "invalid-name", "duplicate-name"}),
+            (["--select", "invalid-name"], {"invalid-name"}),
+            (["--select", "invalid-name,duplicate-name"], {"invalid-name", "duplicate-name"}),
+            (["--select", "cycle"], set()),
+            (["--ignore", "invalid-integer", "--ignore", "duplicate-name"], {"invalid-name"}),
+            (["--select", "invalid-name", "--ignore", "invalid-name"], set()),
+        ],
+    )
+    def test_codes_are_selected_and_ignored(self, check, options, shown):
+        code, output, _ = check(BAD, *options, "a.lst")
+        assert set(re.findall(r"\w\[([a-z-]+)\]", output)) == shown
+        assert code == bool(shown)
+
+
+class TestForPrograms:
+    def test_json_has_an_object_for_each_problem(self, check):
+        code, output, _ = check(UNKNOWN_CLASS, "--format", "json", ".")
+        assert code == 1
+        assert json.loads(output) == [
+            {
+                "file": "my_app/config/my.lst",
+                "line": 1,
+                "column": 24,
+                "length": 5,
+                "column_name": "WORKER_NAME",
+                "severity": "error",
+                "code": "class-not-found",
+                "message": "there is no class Strat in my_app/workers/workers.py",
+                "hint": "Did you mean Start? Its classes: Start.",
+            }
+        ]
+
+    def test_without_problems_it_is_an_empty_array(self, check):
+        assert check(APP, "--format", "json", ".") == (0, "[]\n", "")
+
+    def test_github_gets_a_command_for_each_problem(self, check):
+        assert check(UNKNOWN_CLASS, "--format", "github", ".")[1] == (
+            "::error file=my_app/config/my.lst,title=class-not-found,line=1,col=24,endColumn=29::"
+            "there is no class Strat in my_app/workers/workers.py%0ADid you mean Start? Its classes: Start.\n"
+        )
+
+    def test_what_would_end_a_part_of_the_command_is_escaped(self, check):
+        files = {"a,b:100%.lst": "#SHELL\n1|-1|1|0|List|ls|"}
+        assert "file=a%2Cb%3A100%25.lst,title=" in check(files, "--format", "github", ".")[1]
+
+    def test_a_problem_of_a_whole_file_has_no_line(self, check):
+        assert "file=a.lst,title=no-rows::" in check({"a.lst": ""}, "--format", "github", "a.lst")[1]
+
+
+class TestTerminal:
+    def printed(self, folder, **env):
+        """Return what is printed in a terminal."""
+        (folder / "a.lst").write_text("1|-1|x|0|Start|workers|Start||")
+        main, terminal = pty.openpty()
+        environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        process = subprocess.Popen(
+            [*COMMAND, "a.lst"], cwd=folder, stdout=terminal, env={**environment, "TERM": "xterm", **env}
+        )
+        os.close(terminal)
+        printed = b""
+        try:
+            while part := os.read(main, 1 << 16):
+                printed += part
+        except OSError:  # Linux's way to say that nobody has the terminal open any more
+            pass
+        os.close(main)
+        assert process.wait() == 1
+        return printed.decode().replace("\r\n", "\n")
+
+    def test_problems_have_colours(self, tmp_path):
+        printed = self.printed(tmp_path)
+        assert "\x1b[31m\x1b[1merror[invalid-integer]\x1b[0m: MAX_ATTEMPTS" in printed
+        assert "\x1b[31m\x1b[1m^\x1b[0m\n" in printed
+
+    def test_but_not_where_no_color_is_set(self, tmp_path):
+        assert "\x1b" not in self.printed(tmp_path, NO_COLOR="1")
+
+    def test_nor_where_it_is_no_terminal(self, check):
+        assert "\x1b" not in check({"a.lst": "1|-1|x|0|Start|workers|Start||"}, "a.lst")[1]
+
+
+class TestProfile:
+    PROFILE = 'export APP_WORKER_DIR="$(hostname)/workers"\n'
+
+    def test_where_only_running_it_tells_the_folder_it_is_said_once(self, check):
+        files = {**APP, "my_app/config/app_profile": self.PROFILE}
+        assert check(files, ".") == (
+            0,
+            "No problems in 1 list.\n",
+            "note: my_app/config/my.lst: what APP_WORKER_DIR is shows only when my_app/config/app_profile is "
+            "run; looked for workers in my_app/workers, my_app/python, my_app/worker, my_app/config\n",
+        )
+
+    def test_a_module_that_is_not_there_is_then_no_error(self, check):
+        files = {"my.lst": GOOD + "2|1|1|0|End|ends|End||", "app_profile": self.PROFILE}
+        code, _, errors = check(files, "my.lst")
+        assert (code, errors.partition("; not found there: ")[2]) == (0, "workers, ends\n")
+
+    def test_and_other_problems_are_warnings(self, check):
+        files = {**UNKNOWN_CLASS, "my_app/config/app_profile": self.PROFILE}
+        assert "warning[class-not-found]" in check(files, ".")[1]
+
+
+@pytest.mark.parametrize(
+    ("files", "unwanted"),
+    [
+        (APP, {"airflow", "pydantic", "jinja2", "pathspec", "croniter", "pendulum", "rich"}),
+        ({**APP, ".airflowignore": "x"}, {"airflow", "pydantic"}),
+        ({**APP, "pyrunner.toml": "schedule = '@daily'"}, {"airflow"}),
+    ],
+    ids=["plain", "airflowignore", "options"],
+)
+def test_what_a_list_does_not_need_is_not_imported(check, tmp_path, files, unwanted):
+    check(files, ".")
+    script = (
+        "import sys; from pyrunner_airflow.cli.main import main; main(['check', '.'], standalone_mode=False);"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", script], cwd=tmp_path, text=True)
+    assert set(printed.split()).isdisjoint(unwanted)
+
+
+def test_workers_are_not_imported(check):
+    files = {**APP, "my_app/workers/workers.py": f"{WORKERS}\nraise SystemExit('imported')\n"}
+    assert check(files, ".")[0] == 0
+
+
+def test_help_has_examples(check):
+    code, output, _ = check({}, "--help")
+    assert code == 0
+    assert "pyrunner-airflow check dags\n" in output
