@@ -119,12 +119,11 @@ class _ListAnalysis:
     def _notes(self) -> list[str]:
         if self._is_sure:
             return []
-        profile = self._shown(self._app.profile or "")
-        where = "[pyrunner] env" if "APP_WORKER_DIR" in self._list.options.env else profile
-        note = (
-            f"{self._list.source}: what APP_WORKER_DIR is shows only when {where} is run; "
-            f"looked for workers in {', '.join(map(self._shown, self._folders))}"
-        )
+        if "APP_WORKER_DIR" in self._list.options.env:
+            what = f"{self._list.source}: only a run shows what APP_WORKER_DIR of [pyrunner] env is"
+        else:
+            what = f"{self._shown(self._app.profile or '')}: only running it shows what APP_WORKER_DIR is"
+        note = f"{what}; looked for workers in {', '.join(map(self._shown, self._folders))}"
         if self._unfound:
             note += f"; not found there: {', '.join(self._unfound)}"
         return [note]
@@ -140,12 +139,12 @@ class _ListAnalysis:
         if isinstance(module, Module) and module.error:
             self._report_syntax(module)
             return
-        by_class: dict[str, list[TaskRow]] = defaultdict(list)
-        for row in rows:
-            by_class[row.worker].append(row)
         if isinstance(module, ForeignModule) and module.is_standard:
             self._report_standard(name, rows, names)
             return
+        by_class: dict[str, list[TaskRow]] = defaultdict(list)
+        for row in rows:
+            by_class[row.worker].append(row)
         for worker, its_rows in by_class.items():
             if ENV_OPEN not in worker:
                 flow = self._check_worker(module, worker, its_rows, names)

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pyrunner_airflow.analysis.calls import call_method, is_call_of, read_call
 from pyrunner_airflow.analysis.flow import Site
 from pyrunner_airflow.analysis.names import Class, Constant
-from pyrunner_airflow.analysis.values import Arguments, FunctionNode, Value, assignments, is_property
+from pyrunner_airflow.analysis.values import (
+    Arguments,
+    FunctionNode,
+    Value,
+    assignments,
+    catches_key_error,
+    is_property,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,8 +26,6 @@ if TYPE_CHECKING:
     from pyrunner_airflow.analysis.names import Thing
     from pyrunner_airflow.analysis.reader import Reader
     from pyrunner_airflow.analysis.values import Something, Variables
-
-_MISSING_KEY = frozenset(("KeyError", "LookupError", "Exception", "BaseException"))
 
 
 class Scope:
@@ -137,7 +142,7 @@ class Scope:
                 self._parts(case)
 
     def _try(self, node: ast.Try) -> None:
-        with self._guard(any(_catches_key_error(handler.type) for handler in node.handlers)):
+        with self._guard(any(catches_key_error(handler.type) for handler in node.handlers)):
             self._statements(node.body)
         with self._branch():
             for handler in node.handlers:
@@ -360,13 +365,6 @@ class Scope:
                 return True
             scope = scope._outer
         return False
-
-
-def _catches_key_error(node: ast.expr | None) -> bool:
-    if node is None:
-        return True
-    names = node.elts if isinstance(node, ast.Tuple) else [node]
-    return any(isinstance(name, ast.Name) and name.id in _MISSING_KEY for name in names)
 
 
 _STATEMENTS: dict[type[ast.stmt], Callable[[Scope, Any], None]] = {

@@ -66,15 +66,18 @@ def check(
 
     The exit code is 0 if there are no problems, 1 if there are, 2 if a file can't be read.
     """
+    context.call_on_close(gc.enable)
     gc.disable()  # a short life with many objects, of which hardly one dies before its end
     lists = list(_lists(paths))
-    found: dict[Diagnostic, None] = {}  # once each: several lists may share a file
+    found: dict[Diagnostic, None] = {}  # once each, notes too: several lists may share a file
+    noted: dict[str, None] = {}
     analyzer = Analyzer()
     for path in lists:
         problems, notes = _check(path, analyzer)
         found.update(dict.fromkeys(problems))
-        for note in notes:
-            click.echo(f"note: {note}", err=True)
+        noted.update(dict.fromkeys(notes))
+    for note in noted:
+        click.echo(f"note: {note}", err=True)
     shown = [problem for problem in found if problem.code in (select or CODES) - ignore]
     if form == "text":
         _show(shown, len(lists))
