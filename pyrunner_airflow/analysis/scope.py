@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyrunner_airflow.analysis.calls import call_method, is_call_of, read_call
 from pyrunner_airflow.analysis.flow import Site
-from pyrunner_airflow.analysis.names import Class, Constant
+from pyrunner_airflow.analysis.names import Class, Constant, Known
 from pyrunner_airflow.analysis.values import (
     Arguments,
     FunctionNode,
@@ -197,7 +197,7 @@ class Scope:
         if not isinstance(base, Value):
             return None
         if not isinstance(node.ctx, ast.Load):
-            if node.attr == "context" or base is not Value.SELF:
+            if node.attr == "context" or base is not Value.SELF or self._is_code(node.attr):
                 self.flow.escape()
             return None
         return self.of_self(node.attr) if base is Value.SELF else self._of_context(node.attr, base)
@@ -215,7 +215,19 @@ class Scope:
             else:
                 with self._branch():  # it may be called later, with whatever arguments
                     call_method(self, name, Arguments(is_whole=False))
+        elif self._is_code(name):
+            self.flow.escape()
         return None
+
+    def _is_code(self, name: str) -> bool:
+        """Say whether getting or setting an attribute of the worker may call something of the app's."""
+        owner, node = self.reader.worker.find(name) or (None, None)
+        if owner is None or isinstance(node, FunctionNode):
+            return owner is not None
+        value = getattr(node, "value", None)
+        if not isinstance(value, ast.Call):
+            return False
+        return self.reader.names.of_expression(owner.module, value.func) is not Known.FOREIGN_CLASS
 
     def _of_context(self, name: str, base: Value) -> Value | None:
         if base is Value.CONTEXT and name == "shared_dict":

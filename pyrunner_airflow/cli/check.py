@@ -66,7 +66,6 @@ def check(
 
     The exit code is 0 if there are no problems, 1 if there are, 2 if a file can't be read.
     """
-    context.call_on_close(gc.enable)
     gc.disable()  # a short life with many objects, of which hardly one dies before its end
     lists = list(_lists(paths))
     found: dict[Diagnostic, None] = {}  # once each, notes too: several lists may share a file
@@ -85,6 +84,7 @@ def check(
         click.echo(drawing.as_json(shown))
     elif shown:
         click.echo(drawing.as_github(shown))
+    gc.freeze()  # nor does the interpreter have to look through them when it ends
     if any(problem.code == "unreadable-file" for problem in found):
         context.exit(_UNREADABLE)
     context.exit(_PROBLEMS if shown else 0)

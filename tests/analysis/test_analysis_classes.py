@@ -144,6 +144,47 @@ GOOD = {
         {"workers/workers.py": W.replace("self", "self, day=None, *rest, x=1, **more")},
         "workers",
     ),
+    "run is chosen": (
+        {
+            "workers/workers.py": f"""\
+            {WORKER}
+            class W(Worker):
+                if True:
+                    def run(self): pass
+            """
+        },
+        "workers",
+    ),
+    "run is imported": (
+        {
+            "workers/workers.py": f"{WORKER}class W(Worker):\n    from base import run\n",
+            "workers/base.py": "def run(self): pass",
+        },
+        "workers",
+    ),
+    "a base that fills its classes": (
+        {
+            "workers/workers.py": f"""\
+            {WORKER}
+            class Base(Worker):
+                def __init_subclass__(cls):
+                    cls.run = lambda self: None
+            class W(Base): pass
+            """
+        },
+        "workers",
+    ),
+    "thousands of terms": (
+        {"workers/workers.py": f"{W.replace('pass', 'x = ' + '+'.join('1' * 700))}"},
+        "workers",
+    ),
+    "hundreds of branches": (
+        {
+            "workers/workers.py": f"{W.replace(' pass', '')}        if 0: pass\n"
+            + "        elif 1: pass\n" * 300
+        },
+        "workers",
+    ),
     "run is static": (
         {"workers/workers.py": f"{WORKER}class W(Worker):\n    @staticmethod\n    def run(): pass\n"},
         "workers",
@@ -161,6 +202,8 @@ BAD = {
         "module-not-found",
     ),
     "a module is no package": ({"workers/jobs.py": W}, "jobs.load", "module-not-found"),
+    "a folder": ({"workers/jobs/load.py": W}, "jobs", "module-not-found"),
+    "a folder of the app": ({"workers/load.py": W}, "workers", "module-not-found"),
     "a file's name": ({"workers/workers.py": W}, "workers.py", "module-ends-in-py"),
     "a file's name in a package": (
         {"workers/jobs/__init__.py": "", "workers/jobs/load.py": W},
@@ -314,7 +357,7 @@ def test_of_what_cannot_be_told_nothing_is(tmp_path, source):
 def test_rows_with_the_same_mistake_are_one_error(tmp_path):
     root = write(tmp_path, **{"workers/workers.py": W})
     (found,) = analyse(root, *(row(id=number, worker="V") for number in (1, 2, 3))).diagnostics
-    assert (found.line, found.message.partition("(")[2]) == (2, "also rows 2 to 3)")
+    assert (found.line, found.message.partition("(")[2]) == (1, "also rows 2 to 3)")
 
 
 RETURNS = [

@@ -47,6 +47,10 @@ class Plain:
     def __init__(self, context):
         self.context = context
 
+class Described:
+    def __get__(self, worker, owner=None): worker.context["x"] = 1
+    def __set__(self, worker, value): worker.context["x"] = value
+
 class Base(Worker):
     KEY = "of the base"
     def note(self, what):
@@ -100,7 +104,8 @@ class Watched(dict):
 def read(root, body, base="Worker", hooks=""):
     """Read, and run, a worker whose `run` has this body; returns its flow, and the context after it."""
     methods = f"def run(self):\n{textwrap.indent(textwrap.dedent(body), '    ')}\n{textwrap.dedent(hooks)}"
-    source = f"{HEAD}\nclass W({base}):\n    KEY2 = 'own'\n{textwrap.indent(methods, '    ')}"
+    constants = "KEY2 = 'own'\ncalled = frozenset('x')\n"
+    source = f"{HEAD}\nclass W({base}):\n{textwrap.indent(constants + methods, '    ')}"
     root = write(root / "app", **FILES)
     (root / "workers" / "workers.py").write_text(source)
     flow = analyse(root, row()).flows[1]
@@ -170,6 +175,7 @@ WHOLE = {
     "context = self.context or {}\ncontext['x'] = 1": ("", "", "x", "x"),
     "me = self\nme.context['x'] = 1": ("", "", "x", "x"),
     "getattr(self, 'context')['x'] = 1": ("", "", "x", "x"),
+    "self.logged, x = 1, self.called": ("", "", "", ""),
     "self.data = self.context['a']": ("a", "a", "", ""),
     "print(len('a'), self.argv, self.context['a'])": ("a", "a", "", ""),
     "self.logger.info('%s', self.context['a'])": ("a", "a", "", ""),
@@ -255,6 +261,9 @@ ESCAPES = [
     "list(map(self.keyed, 'xy'))",
     "self.decorated()",
     "self.assigned()",
+    "self.managed = 1",
+    "x = self.described",
+    "self.described = 1",
 ]
 
 
@@ -307,6 +316,11 @@ def test_where_it_goes_out_of_sight_anything_may_happen(tmp_path, body):
     assigned = with_worker
     def keyed(self, key="x"):
         self.context[key] = 1
+    @property
+    def managed(self): pass
+    @managed.setter
+    def managed(self, value): self.context["x"] = value
+    described = Described()
     """
     assert read(tmp_path, body, hooks=hooks).may_write_more
 
