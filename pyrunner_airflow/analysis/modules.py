@@ -22,6 +22,8 @@ _HIDDEN_NAMES = re.compile(
     r"\bglobals\(|\blocals\(|\bvars\(|\bexec\(|\bsys\.modules\b|^def __getattr__", re.M
 )
 
+# What functions declare as the module's: they may bind it to anything.
+_GLOBAL = re.compile(r"^[ \t]+global[ \t]+(\w+(?:[ \t]*,[ \t]*\w+)*)", re.MULTILINE)
 # Where a statement has others in it: as they are, or in an `except` or a `case`.
 _BLOCKS: dict[type[ast.stmt], tuple[str, ...]] = {
     ast.AsyncFor: ("body", "orelse"),
@@ -98,6 +100,8 @@ class Module:
         names: dict[str, ast.AST | None] = {}
         for name, node, is_certain in bindings(self.tree.body):
             names[name] = node if is_certain or name not in names else None
+        for declared in _GLOBAL.findall(self.text):
+            names.update(dict.fromkeys(name.strip() for name in declared.split(",")))
         return names
 
     @cached_property

@@ -219,9 +219,8 @@ class Names:
         owner, node = found
         if isinstance(node, FunctionNode):
             return Function(owner.module, node)
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Constant):
-            return self.of_expression(owner.module, node.value)
-        return Known.UNKNOWN
+        text = thing.text(name)
+        return Known.UNKNOWN if text is None else Constant(text)
 
 
 def _last_name(node: ast.expr) -> str:

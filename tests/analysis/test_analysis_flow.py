@@ -17,8 +17,13 @@ from keys import IMPORTED
 from helpers import put, take
 KEY = "constant"
 MANY = ("a", "b")
+CHANGED = "a"
 TWICE = "a"
 TWICE = "b"
+
+def change():
+    global MANY, CHANGED
+    CHANGED = Plain.CHANGED = "b"
 
 def helper(context, key="default", value=1):
     context[key] = value
@@ -44,6 +49,7 @@ def logged(function):
 
 class Plain:
     KEY = "plain"
+    CHANGED = "a"
     def __init__(self, context):
         self.context = context
 
@@ -220,6 +226,8 @@ COMPUTED = [
     "str(1)",
     "'a'.upper()",
     "keys.OTHER",
+    "CHANGED",
+    "Plain.CHANGED",
     "nowhere",
     "self.name",
     "1",
