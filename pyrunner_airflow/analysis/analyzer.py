@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from pyrunner_airflow.tasklist import TaskList, TaskRow
     from pyrunner_airflow.worker.app import App
 
+_SHOWN = 10
+# A near match costs a comparison with every name that there is.
+_NEAR_MATCHES = 10
+_EXTEND = "Name a class that extends pyrunner's Worker."
+_WRITE_CLASS = "Write a class that extends it, and name that."
 _WORKER_CLASSES = {"Worker": Known.WORKER, "ShellWorker": Known.SHELL_WORKER}
 _WORKER_MODULES = frozenset(
     ("pyrunner", "pyrunner.worker", "pyrunner.worker.abstract", "pyrunner.worker.shellworker")
@@ -233,10 +238,9 @@ class _ListAnalysis:
             thing = names.of_module(module, name)
             where = self._shown(module.file)
         else:
-            thing = _WORKER_CLASSES.get(name, Known.MISSING)
+            is_known = module.name in _WORKER_MODULES
+            thing = _WORKER_CLASSES.get(name, Known.MISSING) if is_known else Known.UNKNOWN
             where = module.name
-            if thing is Known.MISSING and module.name not in _WORKER_MODULES:
-                thing = Known.UNKNOWN
         if thing is Known.MISSING:
             known = names.classes(module) if isinstance(module, Module) else list(_WORKER_CLASSES)
             self._report_class(name, where, known, rows)
@@ -321,14 +325,6 @@ class _ListAnalysis:
         return self._shown_paths[path]
 
 
-_SHOWN = 10
-_NEAR_MATCHES = 10
-_EXTEND = "Name a class that extends pyrunner's Worker."
-_WRITE_CLASS = "Write a class that extends it, and name that."
-
-
 def _soften(problem: Diagnostic) -> Diagnostic:
     """Return a warning in place of an error: the job may look for its workers elsewhere."""
-    from dataclasses import replace
-
     return replace(problem, severity=Severity.WARNING)

@@ -76,7 +76,10 @@ class Module:
     @cached_property
     def text(self) -> str:
         """The source, its line ends as Python counts them."""
-        return re.sub("\r\n?", "\n", self._source.decode(errors="replace").removeprefix("\ufeff"))
+        try:
+            return importlib.util.decode_source(self._source)
+        except (SyntaxError, ValueError):  # as `error` says
+            return re.sub("\r\n?", "\n", self._source.decode(errors="replace"))
 
     @cached_property
     def hides_names(self) -> bool:

@@ -319,6 +319,7 @@ def test_what_cannot_run_is_an_error(tmp_path, case):
         ("pyrunner", "Worker", ["no-run"]),
         ("pyrunner", "ShelWorker", ["class-not-found"]),
         ("pytest", "Item", []),
+        ("pytest", "Worker", []),
         ("$ENV{MODULE}", "W", []),
         ("workers", "W$ENV{TEAM}", []),
     ],
@@ -332,6 +333,20 @@ def test_a_module_of_the_dags_folder_is_not_missed(tmp_path):
     """Airflow puts that folder on sys.path; which of those above it is cannot be told."""
     root = write(tmp_path / "jobs" / "app", **{"workers/workers.py": W})
     assert codes(analyse(root, row(module="jobs.app.workers.workers"))) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_place_is_right_in_each_encoding_and_with_each_line_end(tmp_path, encoding, line_end):
+    method = "    def run(self): return 'ä', self.context['ä']\n"
+    source = f"# coding: {encoding}\n{WORKER}class W(Worker):\n{method}"
+    root = write(tmp_path, **{"workers/workers.py": ""})
+    (root / "workers/workers.py").write_bytes(source.replace("\n", line_end).encode(encoding))
+    found = analyse(root, row()).diagnostics
+    assert [(problem.line, problem.text[problem.column - 1 :][: problem.length]) for problem in found] == [
+        (4, "'ä', self.context['ä']"),
+        (4, "'ä'"),
+    ]
 
 
 def test_a_compiled_module_is_not_read(tmp_path):
