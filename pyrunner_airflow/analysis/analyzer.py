@@ -109,7 +109,8 @@ class _ListAnalysis:
         rules = ContextRules(self._list.rows, self._flows, self._list.options.cvar)
         rules.check(self._problems, self._place, self._show)
         self._check_unwritten(rules)
-        diagnostics = self._problems.as_error().diagnostics
+        # Once each: a base class is looked at with each class that extends it.
+        diagnostics = tuple(dict.fromkeys(self._problems.as_error().diagnostics))
         if self._doubt:
             diagnostics = tuple(map(_soften, diagnostics))
         return Analysis(diagnostics, self._flows, tuple(self._notes()))

@@ -110,7 +110,7 @@ class Watched(dict):
 def read(root, body, base="Worker", hooks=""):
     """Read, and run, a worker whose `run` has this body; returns its flow, and the context after it."""
     methods = f"def run(self):\n{textwrap.indent(textwrap.dedent(body), '    ')}\n{textwrap.dedent(hooks)}"
-    constants = "KEY2 = 'own'\ncalled = frozenset('x')\n"
+    constants = "KEY2 = 'own'\ncalled = frozenset('x')\nnumber = 1\nlistening = []\nname = KEY\n"
     source = f"{HEAD}\nclass W({base}):\n{textwrap.indent(constants + methods, '    ')}"
     root = write(root / "app", **FILES)
     (root / "workers" / "workers.py").write_text(source)
@@ -181,7 +181,7 @@ WHOLE = {
     "context = self.context or {}\ncontext['x'] = 1": ("", "", "x", "x"),
     "me = self\nme.context['x'] = 1": ("", "", "x", "x"),
     "getattr(self, 'context')['x'] = 1": ("", "", "x", "x"),
-    "self.logged, x = 1, self.called": ("", "", "", ""),
+    "self.logged, x = 1, (self.called, self.number, self.listening, self.name)": ("", "", "", ""),
     "self.data = self.context['a']": ("a", "a", "", ""),
     "print(len('a'), self.argv, self.context['a'])": ("a", "a", "", ""),
     "self.logger.info('%s', self.context['a'])": ("a", "a", "", ""),
@@ -270,6 +270,9 @@ ESCAPES = [
     "self.decorated()",
     "self.assigned()",
     "self.managed = 1",
+    "x = self.assigned\nx()",
+    "x = self.anonymous\nx()",
+    "x = self.chosen\nx()",
     "x = self.described",
     "self.described = 1",
 ]
@@ -322,6 +325,9 @@ def test_where_it_goes_out_of_sight_anything_may_happen(tmp_path, body):
     @logged
     def decorated(self): pass
     assigned = with_worker
+    anonymous = lambda self: self.context.set("x", 1)
+    if True:
+        def chosen(self): self.context["x"] = 1
     def keyed(self, key="x"):
         self.context[key] = 1
     @property
