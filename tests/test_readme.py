@@ -225,6 +225,11 @@ def look_at_target(reader: Reader, line: str) -> None:
         assert part in plan
 
 
+def check_lists(reader: Reader, line: str) -> None:
+    command = f"{sys.executable} -m pyrunner_airflow"  # the clone's own
+    assert "No problems in 5 lists." in reader.run(line.replace("pyrunner-airflow", command))
+
+
 # What each example is to be
 
 
@@ -281,6 +286,10 @@ def compare_with_report(reader: Reader, block: str) -> None:
     assert str(caught.value).strip() == block.strip()
 
 
+def compare_with_codes(reader: Reader, block: str) -> None:
+    assert block in {example.printed for example in codes_page.examples(codes_page.PAGE.read_text())}
+
+
 # A block's language, how its text (of a console, each line) begins, and who takes care of it
 STEPS: list[tuple[str, str, Callable[[Reader, str], None]]] = [
     *moving.STEPS,
@@ -296,6 +305,7 @@ STEPS: list[tuple[str, str, Callable[[Reader, str], None]]] = [
     ("console", r"\$ airflow backfill create --dag-id my_sample_app_daily ", backfill),
     ("console", r"\$ pyrunner-airflow init ", start_job),
     ("console", r"\$ (pyrunner-airflow (fmt|show) |python -m pytest load_orders$)", run_in_clone),
+    ("console", r"\$ pyrunner-airflow check example_lst$", check_lists),
     ("python", r"(?s).*\bPyRunnerDag\(", add_python_dag),
     ("python", r"(?s).*\bimport Worker\b", run_unit_test),
     ("", r"\$ airflow dags trigger --run-id demo", compare_with_demo),
@@ -305,6 +315,7 @@ STEPS: list[tuple[str, str, Callable[[Reader, str], None]]] = [
     ("", r"#ID\|", parse_list),
     ("", r"#AIRFLOW ", parse_front_matter),
     ("", r"my\.lst:\d+:\d+: error", compare_with_report),
+    ("", r"my\.lst:\d+:\d+: warning", compare_with_codes),
 ]
 
 

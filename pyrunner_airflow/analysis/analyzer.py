@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
     from pyrunner_airflow.analysis.flow import Site
     from pyrunner_airflow.tasklist import TaskList, TaskRow
+    from pyrunner_airflow.worker.app import App
 
+_SHOWN = 10
+# A near match costs a comparison with every name that there is.
+_NEAR_MATCHES = 10
+_EXTEND = "Name a class that extends pyrunner's Worker."
+_WRITE_CLASS = "Write a class that extends it, and name that."
 _WORKER_CLASSES = {"Worker": Known.WORKER, "ShellWorker": Known.SHELL_WORKER}
 _WORKER_MODULES = frozenset(
     ("pyrunner", "pyrunner.worker", "pyrunner.worker.abstract", "pyrunner.worker.shellworker")
@@ -83,11 +89,12 @@ class _ListAnalysis:
         self._list = task_list
         self._lines = lines
         self._is_relative = not os.path.isabs(task_list.source)
-        options = task_list.options
-        self._app = find_app(path, options.app_root, options.cwd)
         self._names_of = names
         self._problems = Problems(task_list.source)
-        self._folders, self._is_sure = self._worker_folders()
+        self._doubt: str | None = None
+        self._shown_paths: dict[str, str] = {}
+        self._app = self._find_app(path)
+        self._folders = self._worker_folders()
         self._unfound: list[str] = []
         self._unknown = 0
         self._flows: dict[int, Flow | None] = {}
@@ -102,29 +109,45 @@ class _ListAnalysis:
         rules = ContextRules(self._list.rows, self._flows, self._list.options.cvar)
         rules.check(self._problems, self._place, self._show)
         self._check_unwritten(rules)
-        diagnostics = self._problems.as_error().diagnostics
-        if not self._is_sure:
+        # Once each: a base class is looked at with each class that extends it.
+        diagnostics = tuple(dict.fromkeys(self._problems.as_error().diagnostics))
+        if self._doubt:
             diagnostics = tuple(map(_soften, diagnostics))
         return Analysis(diagnostics, self._flows, tuple(self._notes()))
 
-    def _worker_folders(self) -> tuple[list[str], bool]:
-        """Return where modules are looked for, and whether the job will look there."""
-        folder, is_sure = self._list.options.env.get("APP_WORKER_DIR"), True
-        if folder is None:
-            folder, is_sure = worker_folder(self._app)
-        elif ENV_OPEN in folder:
-            folder, is_sure = None, False
-        return worker_folders(self._app, {"APP_WORKER_DIR": folder} if folder else {}), is_sure
+    def _find_app(self, path: str) -> App:
+        options = self._list.options
+        app = find_app(path, options.app_root, options.cwd)
+        if os.path.isdir(app.root):
+            return app
+        self._doubt = f"{self._list.source}: app_root {app.root} is not on this machine"
+        return find_app(path, None, options.cwd)
+
+    def _worker_folders(self) -> list[str]:
+        """Return where modules are looked for; set the doubt if the job may look elsewhere."""
+        folder = self._list.options.env.get("APP_WORKER_DIR")
+        source = self._list.source
+        if folder is None and self._app.profile:
+            source = self._shown(self._app.profile)
+            folder, is_sure = worker_folder(self._app.profile)
+            if not is_sure:
+                self._doubt = f"{source}: only running it shows what APP_WORKER_DIR is"
+        elif folder and ENV_OPEN in folder:
+            folder = None
+            self._doubt = f"{source}: only a run shows what APP_WORKER_DIR of [pyrunner] env is"
+        if folder and self._is_elsewhere(folder):
+            self._doubt = f"{source}: APP_WORKER_DIR {folder} is not on this machine"
+            folder = None
+        return worker_folders(self._app, {"APP_WORKER_DIR": folder} if folder else {})
+
+    def _is_elsewhere(self, folder: str) -> bool:
+        inside = folder.startswith(os.path.join(self._app.root, ""))
+        return os.path.isabs(folder) and not inside and not os.path.isdir(folder)
 
     def _notes(self) -> list[str]:
-        if self._is_sure:
+        if self._doubt is None:
             return []
-        profile = self._shown(self._app.profile or "")
-        where = "[pyrunner] env" if "APP_WORKER_DIR" in self._list.options.env else profile
-        note = (
-            f"{self._list.source}: what APP_WORKER_DIR is shows only when {where} is run; "
-            f"looked for workers in {', '.join(map(self._shown, self._folders))}"
-        )
+        note = f"{self._doubt}; looked for workers in {', '.join(map(self._shown, self._folders))}"
         if self._unfound:
             note += f"; not found there: {', '.join(self._unfound)}"
         return [note]
@@ -134,21 +157,24 @@ class _ListAnalysis:
     def _check_module(self, name: str, rows: list[TaskRow]) -> None:
         names = self._names_of(self._app.root, find_folder(self._folders, name))
         module = names.modules.find(name)
-        if module is None:
+        if module is None or (isinstance(module, ForeignModule) and module.is_folder):
             self._report_module(name, rows, names)
             return
         if isinstance(module, Module) and module.error:
             self._report_syntax(module)
             return
-        by_class: dict[str, list[TaskRow]] = defaultdict(list)
-        for row in rows:
-            by_class[row.worker].append(row)
         if isinstance(module, ForeignModule) and module.is_standard:
             self._report_standard(name, rows, names)
             return
+        by_class: dict[str, list[TaskRow]] = defaultdict(list)
+        for row in rows:
+            by_class[row.worker].append(row)
         for worker, its_rows in by_class.items():
             if ENV_OPEN not in worker:
-                flow = self._check_worker(module, worker, its_rows, names)
+                try:
+                    flow = self._check_worker(module, worker, its_rows, names)
+                except RecursionError:  # an expression of a thousand terms, or as many branches
+                    flow = None
                 self._flows.update(dict.fromkeys((row.id for row in its_rows), flow))
 
     def _report_module(self, name: str, rows: list[TaskRow], names: Names) -> None:
@@ -162,7 +188,7 @@ class _ListAnalysis:
                 f"Write the module's name, {stem}.",
             )
             return
-        if not self._is_sure:
+        if self._doubt:
             self._unfound.append(name)
             return
         top, *below = name.split(".")
@@ -213,10 +239,9 @@ class _ListAnalysis:
             thing = names.of_module(module, name)
             where = self._shown(module.file)
         else:
-            thing = _WORKER_CLASSES.get(name, Known.MISSING)
+            is_known = module.name in _WORKER_MODULES
+            thing = _WORKER_CLASSES.get(name, Known.MISSING) if is_known else Known.UNKNOWN
             where = module.name
-            if thing is Known.MISSING and module.name not in _WORKER_MODULES:
-                thing = Known.UNKNOWN
         if thing is Known.MISSING:
             known = names.classes(module) if isinstance(module, Module) else list(_WORKER_CLASSES)
             self._report_class(name, where, known, rows)
@@ -296,17 +321,11 @@ class _ListAnalysis:
 
     def _shown(self, path: str) -> str:
         """Return a path as the list's own was given."""
-        return os.path.relpath(path) if self._is_relative else path
-
-
-_SHOWN = 10
-_NEAR_MATCHES = 10
-_EXTEND = "Name a class that extends pyrunner's Worker."
-_WRITE_CLASS = "Write a class that extends it, and name that."
+        if path not in self._shown_paths:
+            self._shown_paths[path] = os.path.relpath(path) if self._is_relative else path
+        return self._shown_paths[path]
 
 
 def _soften(problem: Diagnostic) -> Diagnostic:
     """Return a warning in place of an error: the job may look for its workers elsewhere."""
-    from dataclasses import replace
-
     return replace(problem, severity=Severity.WARNING)

@@ -1,4 +1,4 @@
-"""What a call does to the context: one of its own methods, the worker's, or a function that is given it."""
+"""What calls and attributes do to the context: its own, the worker's, and functions that are given it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from pyrunner_airflow.analysis.flow import Site
-from pyrunner_airflow.analysis.names import Function, Known
+from pyrunner_airflow.analysis.names import Constant, Function, Known
 from pyrunner_airflow.analysis.values import Arguments, FunctionNode, Value, decorators, is_property
 
 if TYPE_CHECKING:
@@ -44,6 +44,61 @@ def read_call(scope: Scope, node: ast.Call) -> Something:
         scope.flow.escape()
     elif arguments.hold_context:
         return _call_function(scope, function, arguments)
+    return None
+
+
+def read_attribute(scope: Scope, node: ast.Attribute) -> Something:
+    """Read an attribute, and return what is known of its value."""
+    base = scope.value(node.value)
+    if not isinstance(base, Value):
+        return None
+    if not isinstance(node.ctx, ast.Load):
+        if node.attr == "context" or base is not Value.SELF or _is_code(scope, node.attr):
+            scope.flow.escape()
+        return None
+    return _of_self(scope, node.attr) if base is Value.SELF else _of_context(scope, node.attr, base)
+
+
+def _of_self(scope: Scope, name: str) -> Value | None:
+    """Read an attribute of the worker."""
+    if name == "context":
+        return Value.CONTEXT
+    if name == "__dict__":
+        scope.flow.escape()
+    found = scope.reader.worker.find(name)
+    if found and isinstance(found[1], FunctionNode):
+        if is_property(found[1]):
+            call_method(scope, name, Arguments())
+        else:
+            with scope.branch():  # it may be called later, with whatever arguments
+                call_method(scope, name, Arguments(is_whole=False))
+    elif _is_code(scope, name):
+        scope.flow.escape()
+    return None
+
+
+def _is_code(scope: Scope, name: str) -> bool:
+    """Say whether getting or setting an attribute of the worker may call something of the app's."""
+    owner, node = scope.reader.worker.find(name) or (None, None)
+    if owner is None:
+        return False
+    if node is None or isinstance(node, FunctionNode):
+        return True
+    value = getattr(node, "value", None)
+    value = value.func if isinstance(value, ast.Call) else value
+    if not isinstance(value, (ast.Name, ast.Attribute)):
+        return isinstance(value, (ast.Call, ast.Lambda))
+    thing = scope.reader.names.of_expression(owner.module, value)
+    return not (isinstance(thing, Constant) or thing in (Known.FOREIGN_CLASS, Known.NO_CLASS))
+
+
+def _of_context(scope: Scope, name: str, base: Value) -> Value | None:
+    if base is Value.CONTEXT and name == "shared_dict":
+        return base
+    if base is Value.CONTEXT and name == "keys":
+        return Value.KEYS
+    if name != "interactive":
+        scope.flow.escape()
     return None
 
 
@@ -95,7 +150,7 @@ def _call_function(scope: Scope, function: ast.Name | ast.Attribute, arguments: 
         for value in arguments.positional:
             scope.look(value)
     elif name == "getattr" and _is_attribute_of_self(arguments):
-        return scope.of_self(str(arguments.positional[1]))
+        return _of_self(scope, str(arguments.positional[1]))
     else:
         scope.flow.escape()
     return None

@@ -22,6 +22,8 @@ _HIDDEN_NAMES = re.compile(
     r"\bglobals\(|\blocals\(|\bvars\(|\bexec\(|\bsys\.modules\b|^def __getattr__", re.M
 )
 
+# What functions declare as the module's: they may bind it to anything.
+_GLOBAL = re.compile(r"^[ \t]+global[ \t]+(\w+(?:[ \t]*,[ \t]*\w+)*)", re.MULTILINE)
 # Where a statement has others in it: as they are, or in an `except` or a `case`.
 _BLOCKS: dict[type[ast.stmt], tuple[str, ...]] = {
     ast.AsyncFor: ("body", "orelse"),
@@ -37,10 +39,14 @@ _BLOCKS: dict[type[ast.stmt], tuple[str, ...]] = {
 
 
 class ForeignModule:
-    """A module that is not the app's: of the standard library, of an installed package, or compiled."""
+    """A module that is not the app's: of the standard library, of an installed package, or compiled.
 
-    def __init__(self, name: str) -> None:
+    is_folder: it is nothing but a folder of the app, which has modules in it and no names of its own.
+    """
+
+    def __init__(self, name: str, is_folder: bool = False) -> None:
         self.name = name
+        self.is_folder = is_folder
         self.is_standard = name.partition(".")[0] in sys.stdlib_module_names
 
 
@@ -52,6 +58,8 @@ class Module:
         self.file = file
         self.package = name if is_package else name.rpartition(".")[0]
         self.error: SyntaxError | None = None
+        self.is_unread = False
+        self.tree = ast.Module([], [])
         with open(file, "rb") as source:
             self._source = source.read()
         try:
@@ -60,20 +68,23 @@ class Module:
                 self.tree = ast.parse(self._source)
         except SyntaxError as error:
             self.error = error
-        except (ValueError, RecursionError, MemoryError) as error:  # a NUL, thousands of brackets
-            self.error = SyntaxError(str(error), (file, 0, 0, ""))
-        if self.error:
-            self.tree = ast.Module([], [])
+        except ValueError as error:  # a NUL
+            self.error = SyntaxError(str(error))
+        except (RecursionError, MemoryError):  # which Python itself might get over
+            self.is_unread = True
 
     @cached_property
     def text(self) -> str:
         """The source, its line ends as Python counts them."""
-        return re.sub("\r\n?", "\n", self._source.decode(errors="replace").removeprefix("\ufeff"))
+        try:
+            return importlib.util.decode_source(self._source)
+        except (SyntaxError, ValueError):  # as `error` says
+            return re.sub("\r\n?", "\n", self._source.decode(errors="replace"))
 
     @cached_property
     def hides_names(self) -> bool:
         """Whether it may have names that its source does not show."""
-        return bool(self.error or _HIDDEN_NAMES.search(self.text))
+        return bool(self.error or self.is_unread or _HIDDEN_NAMES.search(self.text))
 
     @cached_property
     def has_generators(self) -> bool:
@@ -90,8 +101,10 @@ class Module:
     def names(self) -> dict[str, ast.AST | None]:
         """What each name of the module is bound to: its one statement, None where that depends."""
         names: dict[str, ast.AST | None] = {}
-        for name, node, is_certain in _bindings(self.tree.body):
+        for name, node, is_certain in bindings(self.tree.body):
             names[name] = node if is_certain or name not in names else None
+        for declared in _GLOBAL.findall(self.text):
+            names.update(dict.fromkeys(name.strip() for name in declared.split(",")))
         return names
 
     @cached_property
@@ -179,7 +192,7 @@ class Modules:
                 return None  # a module, not a package
             file, folders = _locate(folders, part)
         if not file:
-            return ForeignModule(name) if folders else None
+            return ForeignModule(name, not self._may_be_elsewhere(top)) if folders else None
         if not file.endswith(".py"):
             return ForeignModule(name)
         if file not in self._read:
@@ -231,8 +244,8 @@ def statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from statements((block,) if isinstance(block, ast.stmt) else block.body)
 
 
-def _bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST, bool]]:
-    """Yield the names that are bound on import, by what, and whether that surely happens and is clear."""
+def bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST, bool]]:
+    """Yield the names that a module or class binds, by what, and whether that surely happens and is clear."""
     outermost = set(map(id, body))
     for node in statements(body):
         is_certain = id(node) in outermost

@@ -8,7 +8,7 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyrunner_airflow.analysis.modules import ForeignModule, Module
+from pyrunner_airflow.analysis.modules import ForeignModule, Module, bindings
 from pyrunner_airflow.analysis.values import FunctionNode
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _WORKERS = frozenset(("pyrunner", "pyrunner_airflow"))
 _PLAIN = frozenset(("object", "ABC", "Generic", "Protocol"))
+
+# Methods by which a class can be anything.
+_DYNAMIC = frozenset(("__getattr__", "__getattribute__", "__init_subclass__", "__new__", "__setattr__"))
 
 
 class Known(Enum):
@@ -54,17 +57,7 @@ class Class:
     @cached_property
     def own(self) -> dict[str, ast.AST | None]:
         """What the class itself defines: functions, assignments; None for what depends."""
-        own: dict[str, ast.AST | None] = {}
-        for statement in self.node.body:
-            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                own[statement.name] = statement
-            elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
-                targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-                own.update({target.id: statement for target in targets if isinstance(target, ast.Name)})
-            elif not isinstance(statement, (ast.Expr, ast.Pass)):
-                inner = (node for node in ast.walk(statement) if isinstance(node, ast.stmt))
-                own.update(dict.fromkeys(getattr(node, "name", "") for node in inner))
-        return own
+        return {name: node if is_certain else None for name, node, is_certain in bindings(self.node.body)}
 
     @cached_property
     def mro(self) -> tuple[Class | Known, ...]:
@@ -78,8 +71,9 @@ class Class:
         if self in below:
             return (Known.UNKNOWN,)
         found: list[Class | Known] = [self]
-        metaclasses = [keyword.value for keyword in self.node.keywords if keyword.arg == "metaclass"]
-        if self.node.decorator_list or not all(_last_name(node) == "ABCMeta" for node in metaclasses):
+        keywords = ((keyword.arg, _last_name(keyword.value)) for keyword in self.node.keywords)
+        is_plain = all(keyword == ("metaclass", "ABCMeta") for keyword in keywords)
+        if self.node.decorator_list or not is_plain or not _DYNAMIC.isdisjoint(self.own):
             found.append(Known.UNKNOWN)
         for node in self.node.bases:
             base = self._names.of_expression(self.module, node)
@@ -137,6 +131,7 @@ class Names:
     def __init__(self, modules: Modules) -> None:
         self.modules = modules
         self._things: dict[tuple[str, str], Thing] = {}
+        self._classes: dict[str, list[str]] = {}
 
     def of_module(self, module: Module, name: str) -> Thing:
         """Return what a module's name stands for."""
@@ -148,7 +143,10 @@ class Names:
 
     def classes(self, module: Module) -> list[str]:
         """Return the names of a module that stand for classes of the app."""
-        return [name for name in module.names if isinstance(self.of_module(module, name), Class)]
+        if module.file not in self._classes:
+            found = [name for name in module.names if isinstance(self.of_module(module, name), Class)]
+            self._classes[module.file] = found
+        return self._classes[module.file]
 
     def of_expression(self, module: Module, node: ast.expr) -> Thing:
         """Return what a name with dots stands for on the outermost level of a module."""
@@ -221,9 +219,8 @@ class Names:
         owner, node = found
         if isinstance(node, FunctionNode):
             return Function(owner.module, node)
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Constant):
-            return self.of_expression(owner.module, node.value)
-        return Known.UNKNOWN
+        text = thing.text(name)
+        return Known.UNKNOWN if text is None else Constant(text)
 
 
 def _last_name(node: ast.expr) -> str:

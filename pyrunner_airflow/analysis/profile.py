@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pyrunner_airflow.worker.app import App
 
 _MORE = re.compile(r"^[ \t]*(?:source|\.|eval)[ \t]", re.MULTILINE)
 _ASSIGNMENT = re.compile(
@@ -21,12 +17,13 @@ _IN_ROOT = re.compile(r"\$(?:APP_ROOT_DIR\b|\{APP_ROOT_DIR\})")
 _NOT_PLAIN = re.compile(r"[$`\\*?~;&|<>(){}'\"\s]")
 
 
-def worker_folder(app: App) -> tuple[str | None, bool]:
-    """Return APP_WORKER_DIR as the profile sets it, None where it does not; and whether that is sure."""
-    if app.profile is None:
-        return None, True
+def worker_folder(profile: str) -> tuple[str | None, bool]:
+    """Return APP_WORKER_DIR as a profile sets it, None where it does not; and whether that is sure.
+
+    profile: the file's absolute path.
+    """
     try:
-        with open(app.profile, "rb") as file:
+        with open(profile, "rb") as file:
             text = file.read().decode(errors="replace")
     except OSError:
         return None, False
@@ -40,7 +37,7 @@ def worker_folder(app: App) -> tuple[str | None, bool]:
         return None, True
     if len(values["APP_WORKER_DIR"]) != 1:
         return None, False
-    folder = _literal(values["APP_WORKER_DIR"][0], values["APP_ROOT_DIR"], app.profile)
+    folder = _literal(values["APP_WORKER_DIR"][0], values["APP_ROOT_DIR"], profile)
     return folder, folder is not None
 
 

@@ -7,10 +7,15 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pyrunner_airflow.analysis.calls import call_method, is_call_of, read_call
+from pyrunner_airflow.analysis.calls import is_call_of, read_attribute, read_call
 from pyrunner_airflow.analysis.flow import Site
 from pyrunner_airflow.analysis.names import Class, Constant
-from pyrunner_airflow.analysis.values import Arguments, FunctionNode, Value, assignments, is_property
+from pyrunner_airflow.analysis.values import (
+    FunctionNode,
+    Value,
+    assignments,
+    catches_key_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,8 +24,6 @@ if TYPE_CHECKING:
     from pyrunner_airflow.analysis.names import Thing
     from pyrunner_airflow.analysis.reader import Reader
     from pyrunner_airflow.analysis.values import Something, Variables
-
-_MISSING_KEY = frozenset(("KeyError", "LookupError", "Exception", "BaseException"))
 
 
 class Scope:
@@ -119,27 +122,27 @@ class Scope:
 
     def _if(self, node: ast.If | ast.While) -> None:
         self.value(node.test)
-        with self._branch():
+        with self.branch():
             self._statements(node.body)
             self._statements(node.orelse)
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         self._iterate(node.iter)
         self._store(node.target, None)
-        with self._branch():
+        with self.branch():
             self._statements(node.body)
             self._statements(node.orelse)
 
     def _match(self, node: ast.Match) -> None:
         self.use(node.subject)
-        with self._branch():
+        with self.branch():
             for case in node.cases:
                 self._parts(case)
 
     def _try(self, node: ast.Try) -> None:
-        with self._guard(any(_catches_key_error(handler.type) for handler in node.handlers)):
+        with self._guard(any(catches_key_error(handler.type) for handler in node.handlers)):
             self._statements(node.body)
-        with self._branch():
+        with self.branch():
             for handler in node.handlers:
                 self._statements(handler.body)
         self._statements(node.orelse)
@@ -187,40 +190,6 @@ class Scope:
     def _name(self, node: ast.Name) -> Something:
         return self.values.get(node.id)
 
-    def _attribute(self, node: ast.Attribute) -> Something:
-        base = self.value(node.value)
-        if not isinstance(base, Value):
-            return None
-        if not isinstance(node.ctx, ast.Load):
-            if node.attr == "context" or base is not Value.SELF:
-                self.flow.escape()
-            return None
-        return self.of_self(node.attr) if base is Value.SELF else self._of_context(node.attr, base)
-
-    def of_self(self, name: str) -> Value | None:
-        """Read an attribute of the worker."""
-        if name == "context":
-            return Value.CONTEXT
-        if name == "__dict__":
-            self.flow.escape()
-        found = self.reader.worker.find(name)
-        if found and isinstance(found[1], FunctionNode):
-            if is_property(found[1]):
-                call_method(self, name, Arguments())
-            else:
-                with self._branch():  # it may be called later, with whatever arguments
-                    call_method(self, name, Arguments(is_whole=False))
-        return None
-
-    def _of_context(self, name: str, base: Value) -> Value | None:
-        if base is Value.CONTEXT and name == "shared_dict":
-            return base
-        if base is Value.CONTEXT and name == "keys":
-            return Value.KEYS
-        if name != "interactive":
-            self.flow.escape()
-        return None
-
     def _subscript(self, node: ast.Subscript) -> None:
         base = self.value(node.value)
         if base is not Value.CONTEXT:
@@ -250,14 +219,14 @@ class Scope:
 
     def _bool(self, node: ast.BoolOp) -> Value | None:
         first = self.value(node.values[0])
-        with self._branch():
+        with self.branch():
             for operand in node.values[1:]:
                 self.use(operand)
         return first if first is Value.CONTEXT and isinstance(node.op, ast.Or) else None
 
     def _if_expression(self, node: ast.IfExp) -> None:
         self.value(node.test)
-        with self._branch():
+        with self.branch():
             self.use(node.body)
             self.use(node.orelse)
 
@@ -283,7 +252,7 @@ class Scope:
                 self.use(value)
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
-        with self._branch():
+        with self.branch():
             for generator in node.generators:
                 self._iterate(generator.iter)
                 self._store(generator.target, None)
@@ -337,7 +306,8 @@ class Scope:
         return assignments(self._node)
 
     @contextmanager
-    def _branch(self) -> Iterator[None]:
+    def branch(self) -> Iterator[None]:
+        """Surround what may be left out."""
         self._branches += 1
         yield
         self._branches -= 1
@@ -362,13 +332,6 @@ class Scope:
         return False
 
 
-def _catches_key_error(node: ast.expr | None) -> bool:
-    if node is None:
-        return True
-    names = node.elts if isinstance(node, ast.Tuple) else [node]
-    return any(isinstance(name, ast.Name) and name.id in _MISSING_KEY for name in names)
-
-
 _STATEMENTS: dict[type[ast.stmt], Callable[[Scope, Any], None]] = {
     ast.AnnAssign: Scope._assign,
     ast.Assign: Scope._assign,
@@ -388,7 +351,7 @@ _STATEMENTS: dict[type[ast.stmt], Callable[[Scope, Any], None]] = {
     ast.With: Scope._with,
 }
 _EXPRESSIONS: dict[type[ast.expr], Callable[[Scope, Any], Something]] = {
-    ast.Attribute: Scope._attribute,
+    ast.Attribute: read_attribute,
     ast.BoolOp: Scope._bool,
     ast.Call: read_call,
     ast.Compare: Scope._compare,

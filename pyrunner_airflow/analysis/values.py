@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from pyrunner_airflow.analysis.flow import Flow
 
+_MISSING_KEY = frozenset(("KeyError", "LookupError", "Exception", "BaseException"))
+
 
 class Value(Enum):
     """The values that are followed."""
@@ -76,6 +78,14 @@ def decorators(node: FunctionNode) -> set[str]:
 def is_property(node: FunctionNode) -> bool:
     """Say whether a method is called by naming it."""
     return bool(decorators(node) & {"property", "cached_property"})
+
+
+def catches_key_error(node: ast.expr | None) -> bool:
+    """Say whether an `except` with these exceptions catches what a missing key raises."""
+    if node is None:
+        return True
+    names = node.elts if isinstance(node, ast.Tuple) else [node]
+    return any(isinstance(name, ast.Name) and name.id in _MISSING_KEY for name in names)
 
 
 def assignments(node: FunctionNode | ast.Lambda) -> dict[str, int]:

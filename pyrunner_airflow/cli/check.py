@@ -68,13 +68,15 @@ def check(
     """
     gc.disable()  # a short life with many objects, of which hardly one dies before its end
     lists = list(_lists(paths))
-    found: dict[Diagnostic, None] = {}  # once each: several lists may share a file
+    found: dict[Diagnostic, None] = {}  # once each, notes too: several lists may share a file
+    noted: dict[str, None] = {}
     analyzer = Analyzer()
     for path in lists:
         problems, notes = _check(path, analyzer)
         found.update(dict.fromkeys(problems))
-        for note in notes:
-            click.echo(f"note: {note}", err=True)
+        noted.update(dict.fromkeys(notes))
+    for note in noted:
+        click.echo(f"note: {note}", err=True)
     shown = [problem for problem in found if problem.code in (select or CODES) - ignore]
     if form == "text":
         _show(shown, len(lists))
@@ -82,6 +84,7 @@ def check(
         click.echo(drawing.as_json(shown))
     elif shown:
         click.echo(drawing.as_github(shown))
+    gc.freeze()  # nor does the interpreter have to look through them when it ends
     if any(problem.code == "unreadable-file" for problem in found):
         context.exit(_UNREADABLE)
     context.exit(_PROBLEMS if shown else 0)

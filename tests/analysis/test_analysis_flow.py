@@ -17,8 +17,13 @@ from keys import IMPORTED
 from helpers import put, take
 KEY = "constant"
 MANY = ("a", "b")
+CHANGED = "a"
 TWICE = "a"
 TWICE = "b"
+
+def change():
+    global MANY, CHANGED
+    CHANGED = Plain.CHANGED = "b"
 
 def helper(context, key="default", value=1):
     context[key] = value
@@ -44,8 +49,13 @@ def logged(function):
 
 class Plain:
     KEY = "plain"
+    CHANGED = "a"
     def __init__(self, context):
         self.context = context
+
+class Described:
+    def __get__(self, worker, owner=None): worker.context["x"] = 1
+    def __set__(self, worker, value): worker.context["x"] = value
 
 class Base(Worker):
     KEY = "of the base"
@@ -100,7 +110,8 @@ class Watched(dict):
 def read(root, body, base="Worker", hooks=""):
     """Read, and run, a worker whose `run` has this body; returns its flow, and the context after it."""
     methods = f"def run(self):\n{textwrap.indent(textwrap.dedent(body), '    ')}\n{textwrap.dedent(hooks)}"
-    source = f"{HEAD}\nclass W({base}):\n    KEY2 = 'own'\n{textwrap.indent(methods, '    ')}"
+    constants = "KEY2 = 'own'\ncalled = frozenset('x')\nnumber = 1\nlistening = []\nname = KEY\n"
+    source = f"{HEAD}\nclass W({base}):\n{textwrap.indent(constants + methods, '    ')}"
     root = write(root / "app", **FILES)
     (root / "workers" / "workers.py").write_text(source)
     flow = analyse(root, row()).flows[1]
@@ -170,6 +181,7 @@ WHOLE = {
     "context = self.context or {}\ncontext['x'] = 1": ("", "", "x", "x"),
     "me = self\nme.context['x'] = 1": ("", "", "x", "x"),
     "getattr(self, 'context')['x'] = 1": ("", "", "x", "x"),
+    "self.logged, x = 1, (self.called, self.number, self.listening, self.name)": ("", "", "", ""),
     "self.data = self.context['a']": ("a", "a", "", ""),
     "print(len('a'), self.argv, self.context['a'])": ("a", "a", "", ""),
     "self.logger.info('%s', self.context['a'])": ("a", "a", "", ""),
@@ -214,6 +226,8 @@ COMPUTED = [
     "str(1)",
     "'a'.upper()",
     "keys.OTHER",
+    "CHANGED",
+    "Plain.CHANGED",
     "nowhere",
     "self.name",
     "1",
@@ -255,6 +269,12 @@ ESCAPES = [
     "list(map(self.keyed, 'xy'))",
     "self.decorated()",
     "self.assigned()",
+    "self.managed = 1",
+    "x = self.assigned\nx()",
+    "x = self.anonymous\nx()",
+    "x = self.chosen\nx()",
+    "x = self.described",
+    "self.described = 1",
 ]
 
 
@@ -305,8 +325,16 @@ def test_where_it_goes_out_of_sight_anything_may_happen(tmp_path, body):
     @logged
     def decorated(self): pass
     assigned = with_worker
+    anonymous = lambda self: self.context.set("x", 1)
+    if True:
+        def chosen(self): self.context["x"] = 1
     def keyed(self, key="x"):
         self.context[key] = 1
+    @property
+    def managed(self): pass
+    @managed.setter
+    def managed(self, value): self.context["x"] = value
+    described = Described()
     """
     assert read(tmp_path, body, hooks=hooks).may_write_more
 

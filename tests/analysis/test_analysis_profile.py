@@ -64,7 +64,7 @@ def app(tmp_path):
 @pytest.mark.parametrize("profile", SURE.values(), ids=SURE)
 def test_where_it_is_plain_it_is_what_bash_says(app, tmp_path, profile):
     found = app(profile)
-    folder, is_sure = worker_folder(found)
+    folder, is_sure = worker_folder(found.profile)
     environment = app_environment(found, RUN, str(tmp_path / "writable"), print)
     assert is_sure
     assert worker_folders(found, {"APP_WORKER_DIR": folder or ""}) == worker_folders(found, environment)
@@ -72,13 +72,35 @@ def test_where_it_is_plain_it_is_what_bash_says(app, tmp_path, profile):
 
 @pytest.mark.parametrize("profile", UNSURE.values(), ids=UNSURE)
 def test_where_it_is_not_nothing_is_guessed(app, profile):
-    assert worker_folder(app(profile)) == (None, False)
+    assert worker_folder(app(profile).profile) == (None, False)
 
 
 def test_a_profile_that_may_not_be_read_tells_nothing(app, monkeypatch):
     found = app("")
     os.unlink(found.profile)
-    assert worker_folder(found) == (None, False)
+    assert worker_folder(found.profile) == (None, False)
+
+
+@pytest.mark.parametrize(
+    "options",
+    ['app_root = "/nowhere/app"', 'env.APP_WORKER_DIR = "/nowhere/app/workers"'],
+    ids=["app_root", "APP_WORKER_DIR"],
+)
+def test_what_is_not_on_this_machine_is_looked_for_beside_the_list(tmp_path, options):
+    root = write(tmp_path, **{"workers/workers.py": "from pyrunner import Worker\n"})
+    analysis = analyse(root, row(), row(id=2, module="elsewhere"), options=f"#AIRFLOW pyrunner.{options}")
+    assert [(found.severity, found.code) for found in analysis.diagnostics] == [
+        ("warning", "class-not-found")
+    ]
+    (note,) = analysis.notes
+    assert "/nowhere/app" in note
+    assert "is not on this machine; looked for workers in" in note
+    assert note.endswith("; not found there: elsewhere")
+
+
+def test_a_worker_folder_of_the_app_that_is_not_there_is_none(tmp_path):
+    root = write(tmp_path, **{"workers/workers.py": "", "config/app_profile": STOCK})
+    assert codes(analyse(root, row())) == ["module-not-found"]
 
 
 @pytest.mark.parametrize(

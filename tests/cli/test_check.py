@@ -215,12 +215,12 @@ class TestProfile:
     PROFILE = 'export APP_WORKER_DIR="$(hostname)/workers"\n'
 
     def test_where_only_running_it_tells_the_folder_it_is_said_once(self, check):
-        files = {**APP, "my_app/config/app_profile": self.PROFILE}
+        files = {**APP, "my_app/config/app_profile": self.PROFILE, "my_app/config/other.lst": GOOD}
         assert check(files, ".") == (
             0,
-            "No problems in 1 list.\n",
-            "note: my_app/config/my.lst: what APP_WORKER_DIR is shows only when my_app/config/app_profile is "
-            "run; looked for workers in my_app/workers, my_app/python, my_app/worker, my_app/config\n",
+            "No problems in 2 lists.\n",
+            "note: my_app/config/app_profile: only running it shows what APP_WORKER_DIR is; "
+            "looked for workers in my_app/workers, my_app/python, my_app/worker, my_app/config\n",
         )
 
     def test_a_module_that_is_not_there_is_then_no_error(self, check):
