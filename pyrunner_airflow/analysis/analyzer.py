@@ -18,8 +18,7 @@ from pyrunner_airflow.analysis.reader import flow_of
 from pyrunner_airflow.tasklist.diagnostics import Diagnostic, Place, Problems, Severity, quote
 from pyrunner_airflow.tasklist.fields import Column, Row
 from pyrunner_airflow.tasklist.values import ENV_OPEN
-from pyrunner_airflow.worker.app import find_app, worker_folders
-from pyrunner_airflow.worker.loading import find_folder
+from pyrunner_airflow.worker.app import find_app, find_folder, worker_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

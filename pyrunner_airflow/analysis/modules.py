@@ -51,7 +51,11 @@ class ForeignModule:
 
 
 class Module:
-    """A module of the app. A file that is no valid Python has `error`, and no names."""
+    """A module of the app.
+
+    error: why it is no valid Python, if so; it has no names then.
+    is_unread: it can't be read here, and might have any names.
+    """
 
     def __init__(self, name: str, file: str, is_package: bool = False) -> None:
         self.name = name
@@ -60,9 +64,10 @@ class Module:
         self.error: SyntaxError | None = None
         self.is_unread = False
         self.tree = ast.Module([], [])
-        with open(file, "rb") as source:
-            self._source = source.read()
+        self._source = b""
         try:
+            with open(file, "rb") as source:
+                self._source = source.read()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of escapes in strings: not what is looked for here
                 self.tree = ast.parse(self._source)
@@ -70,7 +75,7 @@ class Module:
             self.error = error
         except ValueError as error:  # a NUL
             self.error = SyntaxError(str(error))
-        except (RecursionError, MemoryError):  # which Python itself might get over
+        except (OSError, RecursionError, MemoryError):  # whoever runs the job might get over it
             self.is_unread = True
 
     @cached_property

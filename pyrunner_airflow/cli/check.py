@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pyrunner_airflow.analysis import Analyzer
-from pyrunner_airflow.cli import drawing
+from pyrunner_airflow.cli import drawing, lists
 from pyrunner_airflow.cli.codes import CODES
-from pyrunner_airflow.discovery.folder import find_lists
-from pyrunner_airflow.tasklist import LstError, Severity, parse_lst, read_lst
+from pyrunner_airflow.tasklist import LstError, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from pyrunner_airflow.tasklist import Diagnostic
 
 _PROBLEMS = 1
 _UNREADABLE = 2
-_STDIN = "<stdin>"
 _EXAMPLES = """
 \b
 Examples:
@@ -67,11 +61,11 @@ def check(
     The exit code is 0 if there are no problems, 1 if there are, 2 if a file can't be read.
     """
     gc.disable()  # a short life with many objects, of which hardly one dies before its end
-    lists = list(_lists(paths))
+    found_lists = list(lists.find(paths))
     found: dict[Diagnostic, None] = {}  # once each, notes too: several lists may share a file
     noted: dict[str, None] = {}
     analyzer = Analyzer()
-    for path in lists:
+    for path in found_lists:
         problems, notes = _check(path, analyzer)
         found.update(dict.fromkeys(problems))
         noted.update(dict.fromkeys(notes))
@@ -79,7 +73,7 @@ def check(
         click.echo(f"note: {note}", err=True)
     shown = [problem for problem in found if problem.code in (select or CODES) - ignore]
     if form == "text":
-        _show(shown, len(lists))
+        _show(shown, len(found_lists))
     elif form == "json":
         click.echo(drawing.as_json(shown))
     elif shown:
@@ -90,48 +84,21 @@ def check(
     context.exit(_PROBLEMS if shown else 0)
 
 
-def _lists(paths: Iterable[str]) -> Iterator[str]:
-    """Yield the lists that paths stand for."""
-    syntax = os.environ.get("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", "glob")
-    for path in paths:
-        if path != "-" and os.path.isdir(path):
-            found = sorted(map(str, find_lists(Path(path), syntax)))
-            if not found:
-                raise click.UsageError(f"there is no task list in the folder {path}")
-            yield from found
-        else:
-            yield path
-
-
 def _check(path: str, analyzer: Analyzer) -> tuple[tuple[Diagnostic, ...], tuple[str, ...]]:
     """Return the problems of a list and of what goes with it, and what could not be found out."""
-    top = os.path.abspath(os.sep)  # the dags folder may be any of those above
     try:
-        if path == "-":
-            text, path = _read_stdin(), os.path.abspath(_STDIN)
-            task_list = parse_lst(text, _STDIN, path, top)
-        else:
-            task_list = read_lst(path, top)
-            text = Path(path).read_text("utf-8-sig")
+        text, task_list = lists.read(path)
     except LstError as error:
         return error.diagnostics, ()
-    analysis = analyzer.analyse(task_list, text.split("\n"), path)
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    analysis = analyzer.analyse(task_list, lines, lists.STDIN_NAME if path == lists.STDIN else path)
     return (*task_list.warnings, *analysis.diagnostics), analysis.notes
 
 
-def _read_stdin() -> str:
-    data = sys.stdin.buffer.read()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise click.UsageError(f"standard input is not UTF-8: {error.reason}") from error
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _show(problems: list[Diagnostic], lists: int) -> None:
+def _show(problems: list[Diagnostic], count: int) -> None:
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     counts = [_count(errors, "error"), _count(len(problems) - errors, "warning")]
-    where = "1 list" if lists == 1 else f"{lists} lists"
+    where = _count(count, "list")
     color = False if os.environ.get("NO_COLOR") else None
     if problems:
         click.echo(drawing.as_text(problems), color=color)

@@ -142,6 +142,17 @@ def worker_folders(app: App, environment: Mapping[str, str]) -> list[str]:
     return [*usual, os.path.dirname(app.list_path)]
 
 
+def find_folder(folders: list[str], module_name: str) -> str:
+    """Return the first of the folders that holds the module, or the first of all."""
+    top = module_name.split(".")[0]
+    return next((folder for folder in folders if holds_module(folder, top)), folders[0])
+
+
+def holds_module(folder: str, name: str) -> bool:
+    """Say whether a folder holds a module, or a folder of modules, of that name."""
+    return any(os.path.exists(os.path.join(folder, entry)) for entry in (f"{name}.py", name))
+
+
 def resolve_env(text: str, environment: Mapping[str, str]) -> str:
     """
     Return the text with each ``$ENV{NAME}`` replaced by the variable's value.

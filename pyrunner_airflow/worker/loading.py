@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Iterator
 
-from .app import App, AppError
+from .app import App, AppError, holds_module
 from .base import ShellWorker, Worker
 
 
@@ -65,7 +65,7 @@ def app_imports(root: str, folder: str, module_name: str) -> Iterator[None]:
     """
     path, before = list(sys.path), set(sys.modules)
     top = module_name.split(".")[0]
-    hidden = _take_modules(top) if _holds(folder, top) else {}
+    hidden = _take_modules(top) if holds_module(folder, top) else {}
     around = [entry for entry in path if _lies_in(root, entry) or _lies_in(folder, entry)]
     try:
         sys.path[:] = [root, *(entry for entry in path if entry not in around), folder, *around]
@@ -90,16 +90,6 @@ def import_root(app: App, folder: str) -> str:
 
 def _lies_in(path: str, folder: str) -> bool:
     return os.path.join(path, "").startswith(os.path.join(os.path.abspath(folder), ""))
-
-
-def _holds(folder: str, module: str) -> bool:
-    return any(os.path.exists(os.path.join(folder, name)) for name in (f"{module}.py", module))
-
-
-def find_folder(folders: list[str], module_name: str) -> str:
-    """Return the first of the folders that holds the module, or the first of all."""
-    top = module_name.split(".")[0]
-    return next((folder for folder in folders if _holds(folder, top)), folders[0])
 
 
 def _take_modules(top: str) -> dict[str, ModuleType]:

@@ -16,11 +16,11 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Callable, ContextManager, Iterator, MutableMapping, NamedTuple, Protocol
 
-from .app import App, AppError, resolve_env, worker_folders
+from .app import App, AppError, find_folder, resolve_env, worker_folders
 from .base import ReturnCode
 from .context import Context
 from .leftovers import Leftovers
-from .loading import app_imports, find_folder, import_root, load_worker
+from .loading import app_imports, import_root, load_worker
 from .logger import LogFile, Logger, Sink, copy_output
 
 NOT_STARTED = 905

@@ -118,9 +118,9 @@ class TestPaths:
         assert told in output + errors
         assert "Traceback" not in errors
 
-    def test_so_does_standard_input_that_is_not_utf8(self):
+    def test_text_that_is_not_utf8_is_a_problem(self):
         done = subprocess.run([*COMMAND, "-"], input=b"1|-1|1|0|B\xfccher|m|W", capture_output=True)
-        assert (done.returncode, b"standard input is not UTF-8" in done.stderr) == (2, True)
+        assert (done.returncode, b"<stdin>: error[not-utf8]: " in done.stdout) == (1, True)
 
 
 BAD = {"a.lst": "1|-1|x|0|Start|workers|Start||\n2|1|y|0|Start|workers.py/|Start||"}
