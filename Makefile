@@ -1,8 +1,11 @@
-# Each target makes or reuses .venv itself. PYTHON chooses the interpreter that makes it.
+# Each target makes or reuses its environments itself. PYTHON chooses the interpreter that makes them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Airflow 3.4, which the tests of the importer need.
+VENV34 := .venv34
+READY34 := $(VENV34)/.ready
 
 DAG_FACTORY := $(VENV)/dag-factory
 
@@ -14,8 +17,9 @@ demo: $(READY)  ## Run the sample job in a real Airflow: it fails, is cleared, a
 airflow: $(READY)  ## Leave an Airflow running with the examples in place
 	@$(BIN)/python -m scripts.airflow_ui
 
-test: $(READY)
+test: $(READY) $(READY34)
 	@scripts/install_debian_packages
+	$(VENV34)/bin/python -m pytest tests/discovery
 	$(BIN)/python -m pytest
 
 lint: $(READY)
@@ -40,12 +44,17 @@ $(DAG_FACTORY): $(READY)
 	touch $@
 
 clean:
-	rm -rf $(VENV) .airflow
+	rm -rf $(VENV) $(VENV34) .airflow build *.egg-info
 
-# Where its interpreter or its pip does not work, .venv is made anew.
-$(READY): $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+$(READY): WANTED := -c constraints.txt -e '.[dev]'
+$(READY): constraints.txt
+$(READY34): WANTED := -c constraints-3.4.txt -e '.[test]' apache-airflow-providers-git
+$(READY34): constraints-3.4.txt
+
+# Where its interpreter or its pip does not work, an environment is made anew.
+$(READY) $(READY34): %/.ready: %/bin/python pyproject.toml
+	$*/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $*
+	$*/bin/python -m pip install --quiet --disable-pip-version-check $(WANTED)
 	touch $@
 
-$(BIN)/python: ;
+$(BIN)/python $(VENV34)/bin/python: ;

@@ -55,6 +55,8 @@ SETTINGS: Settings = {
         "min_file_process_interval": 2,
         "stale_dag_threshold": 2,
     },
+    # The API server's answer to the first task of all takes 5 s, the default, and longer on a busy machine.
+    "workers": {"execution_api_timeout": 60},
 }
 
 
@@ -63,7 +65,8 @@ class LocalAirflow(AirflowApi):
 
     `settings` are sections of airflow.cfg, `env` goes to every process, tasks included. Without `login`
     everybody is admin. `port` 0 takes any free one. `database` is the SQLAlchemy address of an empty one;
-    without it, that is a file of SQLite's in the home.
+    without it, that is a file of SQLite's in the home. `bin` is where its commands are, that of another
+    environment for another version of Airflow.
     """
 
     def __init__(
@@ -75,7 +78,9 @@ class LocalAirflow(AirflowApi):
         login: bool = False,
         port: int = 0,
         database: str = "",
+        bin: Path = BIN,
     ) -> None:
+        self.bin = bin
         self.home = home.resolve()
         self.dags_folder = self.home / "dags"
         self.log_file = self.home / "airflow.log"
@@ -89,7 +94,7 @@ class LocalAirflow(AirflowApi):
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         return inherited | {
-            "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PATH": f"{self.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "AIRFLOW_HOME": str(self.home),
             HOME_VARIABLE: str(self.home),
             "SPT_NOENV": "1",  # or setproctitle overwrites the environment that /proc shows, the mark with it
@@ -152,7 +157,7 @@ class LocalAirflow(AirflowApi):
         """Start an `airflow` command that ends with this Airflow; its output goes to `log_file`."""
         with self.log_file.open("ab") as log:
             process = subprocess.Popen(
-                [BIN / "airflow", *args],
+                [self.bin / "airflow", *args],
                 env=self.env,
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
@@ -239,7 +244,7 @@ class LocalAirflow(AirflowApi):
     def cli(self, *args: str, timeout: float = 120, **env: str) -> str:
         """Run an `airflow` command against this Airflow, and return what it printed."""
         done = subprocess.run(
-            [BIN / "airflow", *args],
+            [self.bin / "airflow", *args],
             env=self.env | {"PYTHONWARNINGS": "ignore", **env},  # they would stand between the answer's lines
             cwd=self.home,
             stdin=subprocess.DEVNULL,

@@ -9,23 +9,28 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, OrderedDict, UserDict, defaultdict, deque, namedtuple
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import InitVar, dataclass, field, fields, is_dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum
 from http import HTTPStatus
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, Generic, TypeVar
+from unittest.mock import Mock
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import attrs
 import numpy
 import pandas
 import pendulum
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 ALLOWED = f"airflow.* {__name__}.*"
 """What ``[core] allowed_deserialization_classes`` must be for all of these to travel."""
+
+
+Item = TypeVar("Item")
 
 
 class Color(Enum):
@@ -77,6 +82,39 @@ class Anything(BaseModel):
     item: Any
 
 
+@dataclass
+class Doubled:
+    number: int
+    factor: InitVar[int]
+    notes: list[str] = field(init=False, default_factory=list)
+
+    def __post_init__(self, factor):
+        self.number *= factor
+
+
+@attrs.define
+class Sized:
+    size: Any
+    notes: list[str] = attrs.field(init=False, factory=list)
+
+
+class Counted(BaseModel):
+    name: str
+    _count: int = 0
+
+
+class Aliased(BaseModel):
+    start: int = Field(alias="from")
+
+
+class Extra(BaseModel, extra="allow"):
+    pass
+
+
+class Named(BaseModel, Generic[Item]):
+    item: Item
+
+
 class Outer:
     class Inner(Enum):
         ONE = 1
@@ -87,6 +125,34 @@ Text = type("Text", (str,), {"__module__": __name__})
 Number = type("Number", (int,), {"__module__": __name__})
 Row = type("Row", (dict,), {"__module__": __name__})
 Rows = type("Rows", (list,), {"__module__": __name__})
+
+
+def _aligned():
+    """Return records with bytes between their fields, and something in these."""
+    array = numpy.frombuffer(bytes(range(32)), dtype=numpy.dtype([("flag", "i1"), ("x", "f8")], align=True))
+    return array.copy()
+
+
+def _with_attrs(frame, attrs={"unit": "m", "size": (1, 2)}):  # noqa: B006
+    frame.attrs = attrs
+    return frame
+
+
+def _filled(value):
+    value.notes.append("late")
+    return value
+
+
+def _noted(value):
+    value.note = "late"
+    return value
+
+
+def _counted():
+    value = Counted(name="a")
+    value._count = 5
+    return value
+
 
 BERLIN = ZoneInfo("Europe/Berlin")
 PLAIN: dict[str, Any] = {
@@ -101,9 +167,14 @@ PLAIN: dict[str, Any] = {
     "float_that_sqlite_changes": 4657815.076224769,
     "text": 'Zürich "株" \U0001f600 \x7f\\u0000',
     "empty": "",
-    "text_like_a_date_in_the_ui": "datetime.date@version=2(2026-01-02)",
     "list": [1, "a", None, [2.5, []]],
     "dict": {"b": {"": []}, "a": None, "株": 1},
+    "dict_that_databases_sort": {
+        "b": 1,
+        "aa": 2,
+        "a": {"株": 1, "zzz": 2, "zz": [{"b": 1, "a": 2}]},
+    },
+    "csv_rows": [{"name": "a", "id": number, "price": 1.5} for number in range(20)],
     "dict_of_an_aws_error": {"__type": "NotFound", "__version__": 1, "__data__": [1]},
     "rows": [{"id": number, "name": f"customer {number}", "amount": number / 4} for number in range(20)],
 }
@@ -130,6 +201,7 @@ NATIVE: dict[str, Any] = {
         {"id": [1, 2], "name": ["a", None], "day": pandas.to_datetime(["2026-03-01"] * 2)}
     ),
     "frame_with_index": pandas.DataFrame({"x": [1.5, math.nan]}, index=pandas.Index(["a", "b"], name="k")),
+    "attrs_plain": Sized("a"),
     "dataclass": Order(1, "a"),
     "dataclass_frozen": Frozen(1),
     "dataclass_with_tuple": Order(1, (1, 2)),
@@ -147,6 +219,7 @@ TAGGED: dict[str, Any] = {
     "float_largest": 1.7976931348623157e308,
     "minus_zero": -0.0,
     "nul": "a\0b",
+    "text_like_a_date_in_the_ui": "datetime.date@version=2(2026-01-02)",
     "only_nul": "\0",
     "lone_surrogate": "\udc80 and \\x",
     "surrogate_pair": "\ud83d\ude00",
@@ -203,6 +276,30 @@ TAGGED: dict[str, Any] = {
     "numpy_complex": numpy.complex64(1 - 2j),
     "numpy_datetime": numpy.datetime64("2026-03-01T12:30"),
     "numpy_str": numpy.str_("a"),
+    "numpy_array_aligned": _aligned(),
+    "numpy_record": _aligned()[1],
+    "frame_of_another_time": pandas.DataFrame(
+        {"x": [1, 2]}, index=pandas.date_range("2026", periods=2, freq="h")
+    ),
+    "frame_with_attrs": _with_attrs(pandas.DataFrame({"x": [1]})),
+    "series": pandas.Series([1.5, math.nan], index=["a", "b"], name=("total", 1)),
+    "series_without_name": _with_attrs(pandas.Series(["a"])),
+    "series_of_days": pandas.Series([1, 2], index=pandas.date_range("2026", periods=2)),
+    "timestamp": pandas.Timestamp("2026-03-01T12:30:00.123456789"),
+    "timestamp_zone": pandas.Timestamp("2026-10-25T01:30", tz="UTC").tz_convert("Europe/Berlin"),
+    "timestamp_seconds": pandas.Timestamp("2026-03-01").as_unit("s"),
+    "not_a_time": pandas.NaT,
+    "pandas_timedelta": pandas.Timedelta("1 day 5 ns"),
+    "dataclass_that_changes_itself": Doubled(2, 3),
+    "dataclass_with_field_filled_later": _filled(Doubled(1, 2)),
+    "dataclass_with_attribute": _noted(Order(1)),
+    "dataclass_of_unordered_dict": Order(1, {"aa": 1, "b": 2}),
+    "attrs": _filled(Sized(Level.LOW)),
+    "attrs_of_dict_that_databases_sort": Sized({"bb": 1, "a": 2}),
+    "pydantic_with_private": _counted(),
+    "pydantic_with_defaults": Customer(name="a", since=date(2026, 3, 1)),
+    "pydantic_with_alias": Aliased(**{"from": 1}),
+    "pydantic_with_extra": Extra(b=1, aa=2, a=3),
     "dataclass_of_anything": Order(1, {"path": Path("/a"), "order": Order(2, math.nan)}),
     "dataclass_with_computed_field": Computed(2),
     "pydantic_of_anything": Anything(item=[Path("/a"), (1, Anything(item=b"x"))]),
@@ -210,6 +307,12 @@ TAGGED: dict[str, Any] = {
 """Stored tagged."""
 
 NESTED: dict[str, Any] = {
+    "one_set_of_keys_in_two_orders": [{"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": ({"b": 2, "a": 1},)}],
+    "more_keys_than_the_index_holds": {f"{number:05}" + "x" * (number % 7): number for number in range(2000)},
+    "unordered_everywhere": (
+        {"b": 1, "a": {"d": {1: {"bb": 1, "b": 2}}, "cc": 1}},
+        deque([{"aa": 1, "b": 2}]),
+    ),
     "paths_in_rows": {
         "rows": [{"file": Path("/a"), "seen": {Path("/b")}}],
         "at": (time(1), [Decimal("1.10")]),
@@ -239,12 +342,14 @@ def refused_values() -> dict[str, tuple[Any, str]]:
     base = "which would come back as its base: store"
     deep = f"value is nested more than 90 levels deep, or holds itself: {convert}"
     here = __name__
+    different = "would come back different"
     cannot = f"which cannot travel to another task: {convert}"
     return {
         "function": (len, f"value is a builtin_function_or_method, {cannot}"),
         "lambda": ([lambda: 1], f"value[0] is a function, {cannot}"),
         "class": (Order, f"value is a type, {cannot}"),
         "lock": ({"a": [threading.Lock()]}, f'value["a"][0] is a _thread.lock, {cannot}'),
+        "mock": (Mock(), f"value is a unittest.mock.Mock, {cannot}"),
         "generator": ((x for x in ()), f"value is a generator, {cannot}"),
         "object": ({1: (object(),)}, f"value[1][0] is a object, {cannot}"),
         "userdict": (UserDict(), f"value is a collections.UserDict, {cannot}"),
@@ -276,8 +381,43 @@ def refused_values() -> dict[str, tuple[Any, str]]:
             numpy.array([object()]),
             "value is a numpy.ndarray, which cannot travel to another task (",
         ),
-        "mixed_frame": (pandas.DataFrame({"x": [1, "a"]}), f"value is a pandas.DataFrame, {cannot}"),
-        "timestamp": (pandas.Timestamp("2026-03-01"), "value is a pandas.Timestamp, "),
+        "frame_of_mixed_column": (
+            {"all": pandas.DataFrame({"id": [1, 2], "x": [1, "a"]})},
+            f'value["all"] is a pandas.DataFrame, whose column "x" (object of int, str) {different}',
+        ),
+        "frame_of_lists": (
+            pandas.DataFrame({1: [[1]]}),
+            f"value is a pandas.DataFrame, whose column 1 (object of list) {different}: convert it",
+        ),
+        "frame_of_dicts": (
+            pandas.DataFrame({"x": [{"a": 1, "b": 2}, {"b": 2, "a": 1}]}),
+            f'value is a pandas.DataFrame, whose column "x" (object of dict) {different}: convert it',
+        ),
+        "frame_of_two_columns_of_one_name": (
+            pandas.DataFrame([[1, 2]], columns=["a", "a"]),
+            f"value is a pandas.DataFrame, whose index or column labels {different}: store",
+        ),
+        "series_of_mixed": (
+            pandas.Series([1, "a"], name="total"),
+            f'value is a pandas.Series, whose column "values" (object of int, str) {different}: convert it',
+        ),
+        "frame_of_attrs": (
+            _with_attrs(pandas.DataFrame({"x": [1]}), {"at": [len]}),
+            f'value.attrs["at"][0] is a builtin_function_or_method, {cannot}',
+        ),
+        "pandas_index": (pandas.Index([1]), "value is a pandas.Index, which cannot travel"),
+        "array_of_nested_gaps": (
+            numpy.zeros(1, [("at", _aligned().dtype)]),
+            f"value is a numpy.ndarray, whose dtype {different}: store .astype(...) of it, or numpy.lib",
+        ),
+        "array_of_metadata": (
+            numpy.zeros(1, numpy.dtype("i4", metadata={"unit": "m"})),
+            f"value is a numpy.ndarray, whose dtype {different}: store .astype(...) of it",
+        ),
+        "model_of_no_name": (
+            Named[int](item=1),
+            f"value is a {here}.Named[int], whose class cannot be found",
+        ),
         "cycle": (cycle, deep),
         "cyclic_dataclass": (cyclic, deep),
         "deep": (_nested(91), deep),
@@ -297,26 +437,37 @@ DEEPEST = _nested(90)
 def image(value: Any) -> Any:
     """Return what makes up a value, types included: equal values have equal images, and NaN is NaN."""
     kind = type(value).__module__, type(value).__qualname__
-    if isinstance(value, OrderedDict):
-        return kind, [(image(key), image(item)) for key, item in value.items()]
     if isinstance(value, dict):
-        items = sorted((repr(image(key)), image(item)) for key, item in value.items())
+        items = [(image(key), image(item)) for key, item in value.items()]
         return kind, getattr(value, "default_factory", None), items
     if isinstance(value, (set, frozenset)):
         return kind, sorted(repr(image(item)) for item in value)
     if isinstance(value, (list, tuple, deque)):
         return kind, getattr(value, "maxlen", None), [image(item) for item in value]
-    if isinstance(value, (datetime, time)):
+    if isinstance(value, (datetime, time)) and value is not pandas.NaT:
         fold = value.fold if value.utcoffset() is None else None
         return kind, value.isoformat(), fold, type(value.tzinfo), repr(value.tzinfo)
     if isinstance(value, (numpy.ndarray, numpy.generic)):
-        return kind, str(value.dtype), value.shape, value.tobytes()
+        return kind, str(value.dtype), value.shape, repr(value.tolist())
     if isinstance(value, pandas.DataFrame):
-        return kind, value.to_json(orient="table"), [str(dtype) for dtype in value.dtypes]
+        columns = [(image(name), str(column.dtype), column.tolist()) for name, column in value.items()]
+        return kind, repr(columns), repr(value.index), image(value.attrs)
+    if isinstance(value, pandas.Series):
+        return kind, image(value.name), image(value.to_frame("x"))
     if isinstance(value, BaseModel):
-        return kind, image(dict(value))
+        return (
+            kind,
+            sorted(value.model_fields_set),
+            image(value.__getstate__() | {"__pydantic_fields_set__": 0}),
+        )
+    if isinstance(value, Sized):
+        return kind, image(value.size), image(value.notes)
     if is_dataclass(value):
-        return kind, [(item.name, image(getattr(value, item.name))) for item in fields(value)]
+        return (
+            kind,
+            [(item.name, image(getattr(value, item.name))) for item in fields(value)],
+            vars(value).keys(),
+        )
     if isinstance(value, pendulum.Duration):
         return kind, value.years, value.months, value.as_timedelta()
     return kind, hex(value) if type(value) is int else repr(value)

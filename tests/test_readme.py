@@ -25,6 +25,7 @@ from scripts.airflow_api import AirflowApi
 from scripts.local_airflow import LocalAirflow
 from scripts.sample_data_server import SampleDataServer
 from tests import moving
+from tests.airflow_34 import AIRFLOW_34
 from tests.postgres import Postgres
 from tests.scheduler.apps import TIMEOUT
 
@@ -36,7 +37,7 @@ LINK = re.compile(r"\]\((?!https?://)([^)]+)\)")
 # What running these would do: they can't run inside of a test run, or would take as long as all tests.
 TARGETS = {
     "make lint": ["ruff check", "ruff format --check", "mypy", "lint-imports"],
-    "make test": ["install_debian_packages", "python -m pytest"],
+    "make test": ["install_debian_packages", "python -m pytest", "pytest tests/discovery"],
     "make bench": ["python -m benchmarks"],
 }
 ROWS_BEFORE_THE_ERROR = """\
@@ -223,6 +224,23 @@ def add_python_dag(reader: Reader, block: str) -> None:
     assert len(reader.airflow.tasks("my_sample_app_daily")) == 6
 
 
+def configure_importer(reader: Reader, block: str) -> None:
+    """With the block in airflow.cfg, Airflow 3.4 finds the examples in a folder without loader files."""
+    home = reader.clone.with_name("airflow_34")
+    home.mkdir()
+    (home / "airflow.cfg").write_text(block)
+    look = "import sys; from airflow.dag_processing.dagbag import DagBag; print(*DagBag(sys.argv[1]).dags)"
+    done = subprocess.run(
+        [AIRFLOW_34 / "python", "-c", look, ROOT / "example_lst"],
+        env=reader.env | {"AIRFLOW_HOME": str(home)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    examples = {path.stem for path in (ROOT / "example_lst").rglob("*.lst")}
+    assert set(done.stdout.splitlines()[-1].split()) == examples
+
+
 def run_unit_test(reader: Reader, block: str) -> None:
     subprocess.run([sys.executable, "-c", block], check=True)
 
@@ -269,6 +287,7 @@ STEPS: list[tuple[str, str, Callable[[Reader, str], None]]] = [
     ("console", r"\$ airflow backfill create --dag-id my_sample_app_daily ", backfill),
     ("python", r"(?s).*\bPyRunnerDag\(", add_python_dag),
     ("python", r"(?s).*\bimport Worker\b", run_unit_test),
+    ("ini", r"\[dag_processor\]\ndag_importer_configs", configure_importer),
     ("", r"\$ airflow dags trigger --run-id demo", compare_with_demo),
     ("", r"#ID\|", parse_list),
     ("", r"#AIRFLOW ", parse_front_matter),

@@ -3,21 +3,23 @@ What a context value looks like in the journal and in XCom, and how it becomes a
 
 What is stored is plain JSON that each of Airflow's databases gives back as it was: no NUL and no lone
 surrogate in text, no NaN, no integer beyond 64 bits, no float that Postgres would make an integer of; and
-not too deep. A value that Airflow's own serialization ("serde") gives back equal and of the same type is
-stored as serde does it, so that any task can pull it and a person can read it. Any other is tagged:
-``{"__pyrunner__": kind, "value": ...}``.
+not too deep. Only the order of an object's keys changes, so it is told beside the JSON: other tasks, which
+do without, pull a plain dictionary. A value that Airflow's own serialization ("serde") gives back equal and
+of the same type is stored as serde does it, so that any task can pull it and a person can read it. Any other
+is tagged: ``{"__pyrunner__": kind, "value": ...}``.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cache, partial
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -25,56 +27,80 @@ import pendulum
 from airflow.sdk import conf
 from airflow.sdk.serde import deserialize, serialize
 
-from pyrunner_airflow.dag.kinds import KINDS, Refused, fields_of, is_same, kind_of, name_of
+from pyrunner_airflow.dag.kind import Refused, name_of, shown
+from pyrunner_airflow.dag.kinds import KINDS, is_same, kind_of
+from pyrunner_airflow.dag.models import fields_of
 
 TAG = "__pyrunner__"
 VALUE = "value"
 CLASSNAME, VERSION, DATA = "__classname__", "__version__", "__data__"  # serde's
 MAX_DEPTH = 90
 """How deep the arrays and objects of stored JSON are nested; MySQL's limit is 100."""
+ORDERS_LENGTH = 4000
+"""How many characters the keys in :attr:`Encoded.orders` may have, since every task below stores them too."""
 
 _RESERVED = frozenset({TAG, CLASSNAME, "__id__", "__var"})
 """Keys that tell a dictionary of ours or of serde's, of today or of Airflow 2."""
-_SCALARS = frozenset({str, int, float, bool, type(None)})
-_IMMUTABLE = _SCALARS | {date, timedelta, Decimal, UUID, pendulum.DateTime, pendulum.Date}
+_PLACEHOLDER = re.compile(r"[\w.]+@version=\d+\(")
+"""How Airflow's XCom tab shows an object, such as a date; saved there, this text takes its place."""
+_ATOMS = frozenset({int, float, bool, type(None)})
+_SCALARS = _ATOMS | {str}
+_IMMUTABLE = _ATOMS | {date, timedelta, Decimal, UUID, pendulum.DateTime, pendulum.Date}
 _CONTAINERS = {f"builtins.{cls.__name__}": cls for cls in (tuple, set, frozenset)}
 _FORMS: dict[type, Any] = {cls: serialize(cls()) for cls in _CONTAINERS.values()}
 _SERDE_TYPES = frozenset({datetime, pendulum.DateTime, timedelta, Decimal})
 """Types of a kind that serde carries too, but not always unchanged."""
 _SERDE_MODULES = frozenset({"datetime", "decimal", "numpy", "pandas", "pendulum", "uuid", "zoneinfo"})
+_PATH_LENGTH = 300  # of what an error shows
 _HINT = (
     "convert it to text, numbers, lists and dictionaries, or keep it in a file and its path in the context"
 )
+
+Orders = Iterable[Iterable[str]]
 
 
 class ContextValueError(ValueError):
     """A value that cannot travel from one task to another and come back equal and of the same type."""
 
 
-def encode(value: Any) -> Any:
+class Encoded(NamedTuple):
+    """A value as it is stored."""
+
+    data: Any
+    """JSON, in which PostgreSQL and MySQL sort each object by its keys."""
+    orders: list[list[str]] | None
+    """The keys of the dictionaries that this brings into another order."""
+
+
+def encode(value: Any) -> Encoded:
     """
     Return a value as JSON can hold it: a copy, so that later changes to the value are not seen.
 
     :raises ContextValueError: if something in the value cannot travel: where it stands, its type, what to do.
     """
+    encoder = _Encoder()
     try:
-        return _encode(value, 0)
+        data = encoder.encode(value, 0)
     except Refused as error:
         path, culprit, reason = _locate(value, "value", str(error))
+        if len(path) > _PATH_LENGTH:
+            path = f"{path[: _PATH_LENGTH // 2]}...{path[-_PATH_LENGTH // 2 :]}"
         raise ContextValueError(f"{path} is a {name_of(type(culprit))}, {reason}") from error
     except RecursionError as error:
         raise ContextValueError(f"value is nested too deep: {_HINT}") from error
+    return Encoded(data, encoder.orders or None)
 
 
-def decode(encoded: Any) -> Any:
+def decode(data: Any, orders: Orders | None = None) -> Any:
     """
     Return a new copy of the value that :func:`encode` was given.
 
-    :param encoded: what :func:`encode` returned, or what ``xcom_pull`` made of it.
+    :param data: what :func:`encode` returned, or what ``xcom_pull`` made of it.
+    :param orders: the keys of dictionaries in their order, from :func:`encode`.
     :raises ContextValueError: if :func:`encode` never returned this.
     """
     try:
-        return _decode(encoded)
+        return _decode(data, {frozenset(keys): keys for keys in orders or ()})
     except Exception as error:  # whatever a forged value leads to
         raise ContextValueError(f"what is stored cannot be read: {error!r:.300}") from error
 
@@ -93,86 +119,123 @@ def to_xcom(encoded: Any) -> Any:
         return _CONTAINERS[name](map(to_xcom, data))
     module, _, class_name = name.rpartition(".")
     if module.split(".")[0] in _SERDE_MODULES:
-        return _decode(encoded)
+        return _decode(encoded, {})
     # The class may be gone: an app's modules are forgotten when its worker is done.
     body = {"__module__": module, "__version__": version, "serialize": lambda _: to_xcom(data)}
     return type(class_name, (), body)()
 
 
-def _encode(value: Any, depth: int) -> Any:
-    return _ENCODERS.get(type(value), _encode_object)(value, depth)
+class _Encoder:
+    """Encodes one value."""
 
+    def __init__(self) -> None:
+        self.orders: list[list[str]] = []
+        self._room = ORDERS_LENGTH
+        self._order_of: dict[frozenset[str], tuple[str, ...]] = {}
+        self._plain: set[tuple[str, ...]] = set()
 
-def _encode_str(value: str, depth: int) -> Any:
-    is_plain = "\0" not in value and (value.isascii() or _is_utf8(value))
-    return value if is_plain else _tagged("str", value, depth)
+    def encode(self, value: Any, depth: int) -> Any:
+        return _ENCODERS.get(type(value), _Encoder.encode_object)(self, value, depth)
 
+    def encode_str(self, value: str, depth: int) -> Any:
+        is_plain = _is_storable(value) and not _is_placeholder(value)
+        return value if is_plain else self.encode_tagged(value, depth)
 
-def _encode_int(value: int, depth: int) -> Any:
-    return value if -(2**63) <= value < 2**63 else _tagged("int", value, depth)
+    def encode_int(self, value: int, depth: int) -> Any:
+        return value if -(2**63) <= value < 2**63 else self.encode_tagged(value, depth)
 
+    def encode_float(self, value: float, depth: int) -> Any:
+        # In Postgres 1e16 becomes an integer, and -0.0 loses its sign.
+        is_plain = -1e16 < value < 1e16 and (value != 0 or str(value) == "0.0")
+        return value if is_plain else self.encode_tagged(value, depth)
 
-def _encode_float(value: float, depth: int) -> Any:
-    # In Postgres 1e16 becomes an integer, and -0.0 loses its sign.
-    is_plain = -1e16 < value < 1e16 and (value != 0 or str(value) == "0.0")
-    return value if is_plain else _tagged("float", value, depth)
+    def encode_list(self, value: list[Any], depth: int) -> Any:
+        _check_depth(depth)
+        return [self.encode(item, depth + 1) for item in value]
 
+    def encode_dict(self, value: dict[Any, Any], depth: int) -> Any:
+        _check_depth(depth)
+        if not self._is_plain_dict(value):
+            return self.encode_tagged(value, depth)
+        return {key: self.encode(item, depth + 1) for key, item in value.items()}
 
-def _encode_list(value: list[Any], depth: int) -> Any:
-    _check_depth(depth)
-    encoders, depth = _ENCODERS, depth + 1
-    return [encoders.get(type(item), _encode_object)(item, depth) for item in value]
+    def encode_container(self, value: Any, depth: int) -> Any:
+        _check_depth(depth)
+        cls = type(value)
+        items = self.encode_list(list(value), depth + 1)
+        # To serde what is tagged is a dictionary, and no set holds one.
+        if not _is_kept(cls) or (cls is not tuple and f'"{TAG}"' in json.dumps(items)):
+            return {TAG: cls.__name__, VALUE: items}
+        return {**_FORMS[cls], DATA: items}
 
+    def encode_object(self, value: Any, depth: int) -> Any:
+        kind = kind_of(value)
+        # Serde takes the real part of a complex number and drops a frame's attrs, with a warning in the log.
+        is_less = (kind == "numpy" and value.dtype.kind == "c") or (
+            kind == "pandas.DataFrame" and value.attrs
+        )
+        is_ours = is_less or kind in ("enum", "numpy.ndarray")
+        form = None if is_ours else _serde_form(value, depth)
+        if form is not None:
+            return form
+        if kind in (None, "model"):
+            base = next((base for base in type(value).__mro__ if base in _ENCODERS), None)
+            if base is not None:
+                raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
+        if kind is None:
+            raise Refused(f"which cannot travel to another task: {_HINT}")
+        return self.encode_tagged(value, depth)
 
-def _encode_dict(value: dict[Any, Any], depth: int) -> Any:
-    _check_depth(depth)
-    if not _RESERVED.isdisjoint(value):
-        return _tagged("dict", value, depth)
-    for key in value:
-        if type(key) is not str or "\0" in key or not (key.isascii() or _is_utf8(key)):
-            return _tagged("dict", value, depth)
-    encoders, depth = _ENCODERS, depth + 1
-    return {key: encoders.get(type(item), _encode_object)(item, depth) for key, item in value.items()}
-
-
-def _encode_container(value: Any, depth: int) -> Any:
-    _check_depth(depth)
-    cls = type(value)
-    items = _encode_list(list(value), depth + 1)
-    # To serde what is tagged is a dictionary, and no set holds one.
-    if not _is_kept(cls) or (cls is not tuple and f'"{TAG}"' in json.dumps(items)):
-        return {TAG: cls.__name__, VALUE: items}
-    return {**_FORMS[cls], DATA: items}
-
-
-def _encode_object(value: Any, depth: int) -> Any:
-    kind = kind_of(value)
-    # Of a complex number serde takes the real part, with a warning that the worker's author would see.
-    is_ours = kind in ("enum", "ndarray") or (kind == "numpy" and value.dtype.kind == "c")
-    form = None if is_ours else _serde_form(value, depth)
-    if form is not None:
+    def encode_tagged(self, value: Any, depth: int) -> Any:
+        _check_depth(depth)
+        name: Any = kind_of(value)
+        kind = KINDS[name]
+        try:
+            data = kind.dump(value)
+        except Refused:
+            raise
+        except Exception as error:
+            raise Refused(f"which cannot travel to another task ({error!s:.200}): {_HINT}") from error
+        form = {TAG: name, VALUE: self.encode(data, depth + 1)}
+        if kind.type is None and not _comes_back(value, form):
+            raise Refused(f"which would come back different: {_HINT}")
         return form
-    if kind in (None, "model"):
-        base = next((base for base in type(value).__mro__ if base in _ENCODERS), None)
-        if base is not None:
-            raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
-    if kind is None:
-        raise Refused(f"which cannot travel to another task: {_HINT}")
-    return _tagged(kind, value, depth)
+
+    def _is_plain_dict(self, value: dict[Any, Any]) -> bool:
+        if any(type(key) is not str for key in value):
+            return False
+        keys = tuple(value)
+        if keys in self._plain:
+            return True
+        if not _RESERVED.isdisjoint(keys) or not all(map(_is_storable, keys)) or not self._has_order(keys):
+            return False
+        self._plain.add(keys)
+        return True
+
+    def _has_order(self, keys: tuple[str, ...]) -> bool:
+        """Say whether a dictionary's keys come back in their order, noting it where a database changes it."""
+        if self._order_of.setdefault(frozenset(keys), keys) != keys:
+            return False
+        if keys != tuple(sorted(keys, key=_rank)):
+            length = sum(map(len, keys))
+            if length > self._room:
+                return False
+            self._room -= length
+            self.orders.append(list(keys))
+        return True
 
 
-def _tagged(kind: str, value: Any, depth: int) -> Any:
-    _check_depth(depth)
-    try:
-        data = KINDS[kind].dump(value)
-    except Refused:
-        raise
-    except Exception as error:
-        raise Refused(f"which cannot travel to another task ({error}): {_HINT}") from error
-    form = {TAG: kind, VALUE: _encode(data, depth + 1)}
-    if KINDS[kind].type is None and not _comes_back(value, form):
-        raise Refused(f"which would come back different: {_HINT}")
-    return form
+def _rank(key: str) -> tuple[int, bytes]:
+    """Return by what PostgreSQL and MySQL sort the keys of an object."""
+    raw = key.encode()
+    return len(raw), raw
+
+
+def _sorted(value: Any) -> Any:
+    """Return JSON as PostgreSQL and MySQL sort it."""
+    if type(value) is list:
+        return [_sorted(item) for item in value]
+    return {key: _sorted(value[key]) for key in sorted(value, key=_rank)} if type(value) is dict else value
 
 
 def _serde_form(value: Any, depth: int) -> Any:
@@ -184,12 +247,12 @@ def _serde_form(value: Any, depth: int) -> Any:
     except Exception:  # whatever the object's own methods raise
         return None
     is_form = type(form) is dict and CLASSNAME in form and _is_json(form, depth)
-    return form if is_form and _comes_back(value, form) else None
+    return form if is_form and _comes_back(value, _sorted(form)) else None
 
 
 def _comes_back(value: Any, form: Any) -> bool:
     try:
-        return is_same(value, _decode(form))
+        return is_same(value, _decode(form, {}))
     except Exception:  # whatever the object's own methods raise
         return False
 
@@ -197,7 +260,7 @@ def _comes_back(value: Any, form: Any) -> bool:
 def _is_json(value: Any, depth: int) -> bool:
     cls = type(value)
     if cls in _SCALARS:
-        return _encode(value, 0) is value
+        return _Encoder().encode(value, 0) is value
     items = [*value, *value.values()] if cls is dict else value if cls is list else None
     return items is not None and depth < MAX_DEPTH and all(_is_json(item, depth + 1) for item in items)
 
@@ -212,12 +275,17 @@ def _backend_is_airflows() -> bool:
     return conf.get("core", "xcom_backend").endswith(".BaseXCom")
 
 
-def _is_utf8(value: str) -> bool:
+def _is_storable(text: str) -> bool:
+    if "\0" in text:
+        return False
     try:
-        value.encode()
+        return text.isascii() or bool(text.encode())
     except UnicodeEncodeError:
         return False
-    return True
+
+
+def _is_placeholder(text: str) -> bool:
+    return "@version=" in text and _PLACEHOLDER.match(text) is not None
 
 
 def _check_depth(depth: int) -> None:
@@ -227,20 +295,23 @@ def _check_depth(depth: int) -> None:
         )
 
 
-def _decode(encoded: Any) -> Any:
+def _decode(encoded: Any, orders: Mapping[frozenset[str], Iterable[str]]) -> Any:
     cls = type(encoded)
+    if cls is str:
+        if _is_placeholder(encoded):
+            raise ValueError(f"{shown(encoded)} only tells what it was")
+        return encoded
     if cls in _IMMUTABLE:
         return encoded
-    if cls is list:
-        return [item if type(item) in _SCALARS else _decode(item) for item in encoded]
+    if cls is list or cls in _FORMS:
+        return cls(item if type(item) in _ATOMS else _decode(item, orders) for item in encoded)
     if cls is dict and TAG in encoded:
-        return KINDS[encoded[TAG]].load(_decode(encoded[VALUE]))
+        return KINDS[encoded[TAG]].load(_decode(encoded[VALUE], orders))
     if cls is dict and CLASSNAME not in encoded:
-        return {key: item if type(item) in _SCALARS else _decode(item) for key, item in encoded.items()}
+        keys = orders.get(frozenset(encoded), encoded) if orders else encoded
+        return {key: _decode(encoded[key], orders) for key in keys}
     if cls is dict and encoded[CLASSNAME] in _CONTAINERS:
-        return _CONTAINERS[encoded[CLASSNAME]](map(_decode, encoded[DATA]))
-    if cls in _FORMS:
-        return cls(map(_decode, encoded))
+        return _CONTAINERS[encoded[CLASSNAME]](_decode(item, orders) for item in encoded[DATA])
     value = deserialize(encoded) if cls is dict else copy.deepcopy(encoded)
     if type(value) is datetime and isinstance(value.tzinfo, pendulum.Timezone):
         # Serde gives a datetime one of pendulum's zones; where it had one before, it is tagged.
@@ -253,7 +324,7 @@ def _locate(value: Any, path: str, reason: str) -> tuple[str, Any, str]:
     """Return where in a value the first thing stands that was refused, that thing, and why."""
     for step, child in _children(value):
         try:
-            _encode(child, 0)
+            _Encoder().encode(child, 0)
         except Refused as error:
             return _locate(child, path + step, str(error))
     return path, value, reason
@@ -263,28 +334,30 @@ def _children(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, item in value.items():
             if type(key) is not str:
-                yield f" key {key!r:.50}", key
-            yield f"[{json.dumps(key) if type(key) is str else repr(key)}]", item
+                yield f" key {shown(key)}", key
+            yield f"[{shown(key)}]", item
     elif isinstance(value, (list, tuple, deque)):
         yield from ((f"[{index}]", item) for index, item in enumerate(value))
     elif isinstance(value, (set, frozenset)):
-        yield from ((f" element {item!r:.50}", item) for item in value)
+        yield from ((f" element {shown(item)}", item) for item in value)
     else:
-        yield from ((f".{name}", item) for name, item in (fields_of(value) or {}).items())
+        is_frame = kind_of(value) in ("pandas.DataFrame", "pandas.Series")
+        fields = {"attrs": value.attrs} if is_frame else fields_of(value) or {}
+        yield from ((f".{name}", item) for name, item in fields.items())
 
 
-_ENCODERS: dict[type, Callable[[Any, int], Any]] = {
+_ENCODERS: dict[type, Callable[[_Encoder, Any, int], Any]] = {
     **{
-        kind.type: partial(_tagged, name)
-        for name, kind in KINDS.items()
+        kind.type: _Encoder.encode_tagged
+        for kind in KINDS.values()
         if kind.type is not None and kind.type not in _SERDE_TYPES
     },
-    type(None): lambda value, _: value,
-    bool: lambda value, _: value,
-    str: _encode_str,
-    int: _encode_int,
-    float: _encode_float,
-    list: _encode_list,
-    dict: _encode_dict,
-    **dict.fromkeys(_FORMS, _encode_container),
+    type(None): lambda _, value, __: value,
+    bool: lambda _, value, __: value,
+    str: _Encoder.encode_str,
+    int: _Encoder.encode_int,
+    float: _Encoder.encode_float,
+    list: _Encoder.encode_list,
+    dict: _Encoder.encode_dict,
+    **dict.fromkeys(_FORMS, _Encoder.encode_container),
 }

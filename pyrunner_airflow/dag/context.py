@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, Protocol
 
-from pyrunner_airflow.dag.codec import ContextValueError, decode, encode, to_xcom
+from pyrunner_airflow.dag.codec import ContextValueError, Encoded, decode, encode, to_xcom
 
 INDEX_KEY = "pyrunner.context"
 JOURNAL_KEY = "pyrunner.context"
@@ -32,10 +32,6 @@ JOURNAL_BYTES = 60_000
 
 _FINISHED = frozenset({"success", "failed"})  # the states in which a task has published
 _PLAIN_KEY = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?", re.ASCII)
-
-SHOWN = re.compile(r"[\w.]+@version=\d+\(")
-"""How Airflow's XCom tab shows an object, such as a date; saved there, this text takes its place."""
-_FLOAT = "float "  # the kind of an entry begins so
 
 _UNREADABLE = (ImportError, TypeError, ValueError, AttributeError, LookupError)
 """What Airflow raises of an XCom that somebody edited into something else."""
@@ -87,12 +83,12 @@ class Entry(NamedTuple):
     stamp: int
     """Orders the writes to a key: microseconds since 1970, or one more than a later write that was seen."""
     task_id: str
-    kind: str
-    """
-    ``value``; ``none`` for None, which XCom cannot tell from nothing; ``float`` and the number, whose last
-    digit SQLite may change, if it does not make an integer of it; ``text`` for one that looks as
-    :data:`SHOWN`; ``deleted``.
-    """
+    state: str
+    """``value``; ``none`` for None, which XCom cannot tell from nothing; ``deleted``."""
+    number: float | None = None
+    """The value, if it is a float: SQLite may change the last digit, or make an integer of it."""
+    orders: list[list[str]] | None = None
+    """Of the value: see :class:`~pyrunner_airflow.dag.codec.Encoded`."""
 
 
 class Known(NamedTuple):
@@ -111,19 +107,16 @@ class Write(NamedTuple):
 
     time: int
     """Microseconds since 1970."""
-    deleted: bool
-    encoded: Any
+    encoded: Encoded | None
+    """The value; None if the key was deleted."""
 
-    @property
-    def kind(self) -> str:
-        """The kind of the :class:`Entry` that tells of this write."""
-        if self.deleted:
-            return "deleted"
-        if type(self.encoded) is float:
-            return f"{_FLOAT}{self.encoded!r}"
-        if _is_shown(self.encoded):
-            return "text"
-        return "none" if self.encoded is None else "value"
+    def entry(self, stamp: int, task_id: str) -> Entry:
+        """Return what the index tells of this write."""
+        if self.encoded is None:
+            return Entry(stamp, task_id, "deleted")
+        data, orders = self.encoded
+        number = data if type(data) is float else None
+        return Entry(stamp, task_id, "none" if data is None else "value", number, orders)
 
 
 def xcom_key(key: str) -> str:
@@ -174,19 +167,22 @@ class XComContext(MutableMapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         write = self._writes().get(key)
         if write:
-            if write.deleted:
+            if write.encoded is None:
                 raise KeyError(key)
-            return decode(write.encoded)
+            try:
+                return decode(*write.encoded)
+            except ContextValueError as error:
+                raise ContextValueError(f"context[{key!r}]: {error}") from error
         entry = self._ancestors().get(key)
         if entry is None and key in self._start:
             return copy.deepcopy(self._start[key])
         entry = entry or self._find_elsewhere(key)
-        if entry is None or entry.kind == "deleted":
+        if entry is None or entry.state == "deleted":
             raise KeyError(key)
         if key not in self._read:
             self._read[key] = self._pull_value(key, entry)
         try:
-            return decode(self._read[key])
+            return decode(self._read[key], entry.orders)
         except ContextValueError as error:
             raise _unreadable(key, entry, error) from error
 
@@ -195,23 +191,23 @@ class XComContext(MutableMapping[str, Any]):
             encoded = encode(value)
         except ContextValueError as error:
             raise ContextValueError(f"context[{key!r}]: {error}") from error
-        self._write(key, Write(_now(), False, encoded))
+        self._write(key, Write(_now(), encoded))
 
     def __delitem__(self, key: str) -> None:
         if key not in self:
             raise KeyError(key)
-        self._write(key, Write(_now(), True, None))
+        self._write(key, Write(_now(), None))
 
     def __contains__(self, key: object) -> bool:
         write = self._writes().get(key)  # type: ignore[call-overload]
         if write:
-            return not write.deleted
+            return write.encoded is not None
         entry = self._ancestors().get(key)  # type: ignore[call-overload]
-        return key in self._start if entry is None else entry.kind != "deleted"
+        return key in self._start if entry is None else entry.state != "deleted"
 
     def __iter__(self) -> Iterator[str]:
         index = self._index()
-        written = [key for key, entry in index.items() if entry.kind != "deleted"]
+        written = [key for key, entry in index.items() if entry.state != "deleted"]
         return iter([*written, *(key for key in self._start if key not in index)])
 
     def __len__(self) -> int:
@@ -239,10 +235,9 @@ class XComContext(MutableMapping[str, Any]):
             return
         index = self._index()
         for key, write in dict(self._own).items():
-            if not write.deleted:
-                self._ti.xcom_push(xcom_key(key), to_xcom(write.encoded))
-        rows = [{"key": encode(key), **entry._asdict()} for key, entry in sorted(index.items())]
-        self._ti.xcom_push(INDEX_KEY, rows)
+            if write.encoded is not None:
+                self._ti.xcom_push(xcom_key(key), to_xcom(write.encoded.data))
+        self._ti.xcom_push(INDEX_KEY, [_row(key, entry) for key, entry in sorted(index.items())])
 
     def _write(self, key: str, write: Write) -> None:
         self._check_process()
@@ -255,15 +250,15 @@ class XComContext(MutableMapping[str, Any]):
             if not self._journal_is_read:
                 stored = self._store.get(JOURNAL_KEY)
                 self._journal_exists = stored is not None
-                for key, *write in (stored or {}).get("writes", ()):
-                    self._own[decode(key)] = Write(*write)
+                for key, moment, *encoded in (stored or {}).get("writes", ()):
+                    self._own[decode(key)] = Write(moment, Encoded(*encoded) if encoded else None)
                 self._journal_is_read = True
             return self._own
 
     def _journal_rows(self, whole: bool) -> Iterator[list[Any]]:
         room = JOURNAL_BYTES
         for key, write in dict(self._own).items():
-            row = [encode(key), *write]
+            row = [encode(key).data, write.time, *(write.encoded or ())]
             if not whole:
                 size = len(json.dumps(row))
                 if size > room:
@@ -275,9 +270,7 @@ class XComContext(MutableMapping[str, Any]):
         """Return the last write to each key that this task knows."""
         above = self._ancestors()
         own = {
-            key: Entry(
-                max(write.time, above[key].stamp + 1 if key in above else 0), self._ti.task_id, write.kind
-            )
+            key: write.entry(max(write.time, above[key].stamp + 1 if key in above else 0), self._ti.task_id)
             for key, write in dict(self._writes()).items()
         }
         return {**above, **own}
@@ -312,7 +305,7 @@ class XComContext(MutableMapping[str, Any]):
             if entry is not None:
                 above = {**above, key: entry}
             self._known = Known(above, elsewhere, looked_at)
-        if entry is None or entry.kind == "deleted":
+        if entry is None or entry.state == "deleted":
             return None
         if entry.task_id not in ti.task.get_flat_relative_ids(upstream=True):
             self._warn(
@@ -346,7 +339,7 @@ class XComContext(MutableMapping[str, Any]):
         if rows is None:
             return None
         try:
-            return {decode(row["key"]): Entry(row["stamp"], row["task_id"], row["kind"]) for row in rows}
+            return dict(_read_row(**row) for row in rows)
         except (TypeError, KeyError, ContextValueError):
             raise ContextIndexError(
                 f"the XCom {INDEX_KEY!r} of task {task_id} is not as that task wrote it: clear the task"
@@ -357,13 +350,10 @@ class XComContext(MutableMapping[str, Any]):
             value = self._pull(entry.task_id, xcom_key(key))
         except _UNREADABLE as error:
             raise _unreadable(key, entry, error) from error
-        if value is None and entry.kind != "none":
+        if value is None and entry.state != "none":
             raise KeyError(f"{key}: the XCom {xcom_key(key)!r} of task {entry.task_id} is gone")
-        if entry.kind.startswith(_FLOAT) and type(value) in (int, float):
-            written = float(entry.kind.removeprefix(_FLOAT))
-            return written if math.isclose(value, written, rel_tol=1e-15) else float(value)
-        if _is_shown(value) and entry.kind != "text":
-            raise _unreadable(key, entry, ValueError(f"{value!r:.100} only tells what it was"))
+        if entry.number is not None and type(value) in (int, float):
+            return entry.number if math.isclose(value, entry.number, rel_tol=1e-15) else float(value)
         return value
 
     def _pull(self, task_id: str, key: str) -> Any:
@@ -379,8 +369,20 @@ class XComContext(MutableMapping[str, Any]):
             )
 
 
+def _row(key: str, entry: Entry) -> dict[str, Any]:
+    parts = {name: part for name, part in entry._asdict().items() if part is not None}
+    return {"key": encode(key).data, **parts}
+
+
+def _read_row(key: Any, **parts: Any) -> tuple[str, Entry]:
+    return decode(key), Entry(**parts)
+
+
 def _last_of(some: dict[str, Entry], others: dict[str, Entry]) -> dict[str, Entry]:
-    return {**some, **{key: max(entry, some.get(key, entry)) for key, entry in others.items()}}
+    def last(entry: Entry, other: Entry) -> Entry:
+        return max(entry, other, key=lambda one: (one.stamp, one.task_id))
+
+    return {**some, **{key: last(entry, some.get(key, entry)) for key, entry in others.items()}}
 
 
 def _unreadable(key: str, entry: Entry, error: Exception) -> ContextValueError:
@@ -388,10 +390,6 @@ def _unreadable(key: str, entry: Entry, error: Exception) -> ContextValueError:
         f"context[{key!r}]: the XCom {xcom_key(key)!r} of task {entry.task_id} is not as that task wrote it: "
         f"{error}"
     )
-
-
-def _is_shown(value: object) -> bool:
-    return type(value) is str and SHOWN.match(value) is not None
 
 
 def _now() -> int:

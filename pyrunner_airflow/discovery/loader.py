@@ -1,5 +1,5 @@
 """
-DAGs from the task lists in a dags folder, on Airflow 3.3.
+DAGs from the task lists in a dags folder, by way of Python files in it: on Airflow 3.3 the only way.
 
 Good lists and bad ones are shown by two files, because Airflow marks every DAG of a file with an import error
 as stale, and stops its runs: with one file a typo in one list would stop all the others.
@@ -7,6 +7,7 @@ as stale, and stops its runs: with one file a typo in one list would stop all th
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,29 @@ from typing import Any
 from airflow.sdk import DAG, get_parsing_context
 
 from pyrunner_airflow.dag.factory import PyRunnerDag, dag_id
+from pyrunner_airflow.discovery.building import build_dag, problem
 from pyrunner_airflow.discovery.folder import find_list, find_lists
-from pyrunner_airflow.tasklist import Diagnostic, LstError, Severity
+from pyrunner_airflow.tasklist import Diagnostic, LstError
+
+log = logging.getLogger(__name__)
 
 
 def load_lst_dags(module: dict[str, Any], folder: str | Path | None = None) -> None:
     """
     Put a DAG for each good task list into a module; bad lists are for :func:`show_lst_errors`.
 
-    When Airflow starts a task, only the list of that task's DAG is read.
+    When Airflow starts a task, only the list of that task's DAG is read. Where Airflow has our importer read
+    the lists of that folder, nothing is put there.
 
     :param module: the ``globals()`` of a file in the dags folder.
     :param folder: where the lists lie; by default the folder of that file.
     """
     top = _folder(module, folder)
-    paths = _lists_to_read(top, get_parsing_context().dag_id)
+    wanted = get_parsing_context().dag_id
+    # A task's start is not left to the importer: the task may have been queued before there was one.
+    if wanted is None and _leave_to_importer(module, top):
+        return
+    paths = _lists_to_read(top, wanted)
     for dag, _ in _build(paths, top, module["__file__"]):
         if dag is not None:
             module[f"pyrunner_airflow:{dag.dag_id}"] = dag
@@ -42,6 +51,8 @@ def show_lst_errors(module: dict[str, Any], folder: str | Path | None = None) ->
     :param folder: where the lists lie; by default the folder of that file.
     """
     top = _folder(module, folder)
+    if _leave_to_importer(module, top):
+        return
     built = _build(_all_lists(top), top, module["__file__"])
     # Once each: a bad pyrunner.toml is a problem of every list that it holds for.
     diagnostics = dict.fromkeys(diagnostic for _, found in built for diagnostic in found)
@@ -62,6 +73,20 @@ class _BadLists(DAG):
 
 def _folder(module: dict[str, Any], folder: str | Path | None) -> Path:
     return Path(folder or Path(module["__file__"]).parent).absolute()
+
+
+def _leave_to_importer(module: dict[str, Any], top: Path) -> bool:
+    """Tell, also in the log, whether the importer reads the lists of the folder: both would take turns."""
+    try:
+        from pyrunner_airflow.discovery.importer import is_configured
+    except ImportError:  # Airflow 3.3
+        return False
+    file = Path(module["__file__"])
+    # Lists elsewhere may lie outside of every bundle, where the importer does not see them.
+    if not top.is_relative_to(file.parent.absolute()) or not is_configured():
+        return False
+    log.info("%s does nothing: LstDagImporter reads the task lists. The file can be removed.", file)
+    return True
 
 
 def _lists_to_read(top: Path, wanted: str | None) -> list[Path]:
@@ -90,20 +115,12 @@ def _build(
         same = first.setdefault(dag_id(path), path)
         if same != path:
             message = f"{same} has the same DAG ID {dag_id(path)!r}"
-            yield None, (_problem("duplicate-dag-id", path, message, "rename one of the two files"),)
+            yield None, (problem("duplicate-dag-id", path, message, "rename one of the two files"),)
             continue
         try:
-            dag = PyRunnerDag(path, options_folder=top)
-            # As Airflow will, for which one bad DAG spoils the whole file.
-            dag.validate()  # type: ignore[no-untyped-call]
+            dag = build_dag(path, top)
         except LstError as error:
             yield None, error.diagnostics
-        except Exception as error:  # no list may ever keep the others from being loaded
-            yield None, (_problem("no-dag", path, f"no DAG can be made of it: {error!r}", "mend the list"),)
         else:
             dag.fileloc = fileloc
             yield dag, ()
-
-
-def _problem(code: str, path: Path, message: str, hint: str) -> Diagnostic:
-    return Diagnostic(Severity.ERROR, code, str(path), 0, 1, 0, None, "", message, hint)

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 
 # Would act on a terminal, or put the caret under the wrong text: controls other than tab,
 # lone surrogates, line separators, and the marks that turn the direction of writing.
@@ -13,6 +14,8 @@ _UNSHOWABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e
 # A line is shown whole up to this many characters, else that much of it around the caret:
 # thousands of problems in one endless line would otherwise make an endless text.
 _SHOWN = 160
+# A file of some other kind has a problem in each of its thousands of lines.
+_DRAWN = 100
 
 
 class Severity(StrEnum):
@@ -70,7 +73,7 @@ class Diagnostic:
 
 
 class LstError(ValueError):
-    """A task list that can't be used. Its text is all of its problems.
+    """A task list that can't be used. Its text is all of its problems, up to a hundred a file.
 
     diagnostics: errors and warnings, in the order of the file.
     """
@@ -80,8 +83,14 @@ class LstError(ValueError):
         self.diagnostics = diagnostics
 
     def __str__(self) -> str:
-        """Draw all problems, with a blank line between them."""
-        return "\n\n".join(map(str, self.diagnostics))
+        """Draw the problems, with a blank line between them."""
+        drawn: list[str] = []
+        for source, group in groupby(self.diagnostics, lambda problem: problem.source):
+            found = list(group)
+            drawn += map(str, found[:_DRAWN])
+            if len(found) > _DRAWN:
+                drawn.append(f"{_showable(source)}: {len(found) - _DRAWN} more: mend these first.")
+        return "\n\n".join(drawn)
 
 
 class Problems:

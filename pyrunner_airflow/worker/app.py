@@ -38,8 +38,10 @@ class App(NamedTuple):
     """The folders of the app that a task list belongs to, by PyRunner's conventions."""
 
     list_path: str
-    root: str
+    home: str
     """The list's folder, or its parent if that folder is called ``config``."""
+    root: str
+    """That, unless the job lives elsewhere."""
     profile: str | None
     """``app_profile`` beside the list or in ``<root>/config``."""
     working_directory: str
@@ -65,16 +67,16 @@ def find_app(list_path: str, root: str | None = None, working_directory: str | N
     """
     Return the app of the task list at a path, which need not exist.
 
-    :param root: where the app lies if the list's own place does not tell; relative to that place's root.
+    :param root: where the app lives if not around the list; relative to that place.
     :param working_directory: relative to the root.
     """
     path = os.path.abspath(list_path)
     folder = os.path.dirname(path)
-    around = os.path.dirname(folder) if os.path.basename(folder) == "config" else folder
-    home = os.path.normpath(os.path.join(around, root or ""))
-    profiles = (os.path.join(place, "app_profile") for place in (folder, os.path.join(home, "config"), home))
+    home = os.path.dirname(folder) if os.path.basename(folder) == "config" else folder
+    root = os.path.normpath(os.path.join(home, root or ""))
+    profiles = (os.path.join(place, "app_profile") for place in (folder, os.path.join(root, "config"), root))
     profile = next(filter(os.path.isfile, profiles), None)
-    return App(path, home, profile, os.path.normpath(os.path.join(home, working_directory or "")))
+    return App(path, home, root, profile, os.path.normpath(os.path.join(root, working_directory or "")))
 
 
 def app_environment(app: App, run: Run, writable_folder: str, warn: Callable[[str], None]) -> dict[str, str]:
@@ -127,11 +129,16 @@ def _source_profile(
 
 
 def worker_folders(app: App, environment: Mapping[str, str]) -> list[str]:
-    """Return the folders in which an app's worker modules are looked for, the first one first."""
+    """
+    Return the folders in which an app's worker modules are looked for, the first one first.
+
+    Those around the list come before those of a root elsewhere: in a git bundle they are of the run's commit.
+    """
     if environment.get("APP_WORKER_DIR"):
         return [os.path.join(app.root, environment["APP_WORKER_DIR"])]
-    beside_root = [os.path.join(app.root, name) for name in ("workers", "python", "worker")]
-    return [*beside_root, os.path.dirname(app.list_path)]
+    roots = dict.fromkeys((app.home, app.root))
+    usual = [os.path.join(root, name) for root in roots for name in ("workers", "python", "worker")]
+    return [*usual, os.path.dirname(app.list_path)]
 
 
 def resolve_env(text: str, environment: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Iterator
 
-from .app import AppError
+from .app import App, AppError
 from .base import ShellWorker, Worker
 
 
@@ -80,6 +80,12 @@ def app_imports(root: str, folder: str, module_name: str) -> Iterator[None]:
                 del sys.modules[name]
         sys.path[:] = path
         sys.modules.update(hidden)
+
+
+def import_root(app: App, folder: str) -> str:
+    """Return the folder that goes first on ``sys.path``: the root that a worker folder belongs to."""
+    around = [root for root in (app.home, app.root) if _lies_in(folder, root)]
+    return max(around, key=len, default=app.root)
 
 
 def _lies_in(path: str, folder: str) -> bool:

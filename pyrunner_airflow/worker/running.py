@@ -20,7 +20,7 @@ from .app import App, AppError, resolve_env, worker_folders
 from .base import ReturnCode
 from .context import Context
 from .leftovers import Leftovers
-from .loading import app_imports, find_folder, load_worker
+from .loading import app_imports, find_folder, import_root, load_worker
 from .logger import LogFile, Logger, Sink, copy_output
 
 NOT_STARTED = 905
@@ -153,7 +153,7 @@ def _load_and_run(job: Job, host: Host, logfile: LogFile | None, stack: ExitStac
     folder = find_folder(folders, job.module)
     logger = Logger(_sink(host, logfile))
     try:
-        stack.enter_context(app_imports(job.app.root, folder, job.module))
+        stack.enter_context(app_imports(import_root(job.app, folder), folder, job.module))
         with host.interruptible():
             worker_class = load_worker(job.module, job.worker, folders)
             worker = worker_class(Context(host.context), job.logfile, job.arguments)

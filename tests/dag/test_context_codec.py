@@ -1,6 +1,5 @@
 """Context values as they are stored, and what comes back: the same, whatever the database."""
 
-import base64
 import contextlib
 import io
 import json
@@ -61,7 +60,7 @@ def as_in_jsonb(value):
         return float(digits) if "." in digits else int(digits)
 
     def in_order(pairs):
-        return dict(sorted(pairs, key=lambda pair: (len(pair[0]), pair[0])))
+        return dict(sorted(pairs, key=lambda pair: (len(pair[0].encode()), pair[0].encode())))
 
     return json.loads(json.dumps(value), parse_float=number, object_pairs_hook=in_order)
 
@@ -89,15 +88,27 @@ def assert_is_plain_json(value, depth=0):
         assert value is None or type(value) is bool
 
 
+class Unprintable:
+    def __repr__(self):
+        raise OSError("x" * 1000)
+
+
+def nested_in_long_keys(levels):
+    value = len
+    for _ in range(levels):
+        value = {"key" * 20: value}
+    return value
+
+
 def assert_travels(value):
     before = image(value)
     encoded = encode(value)
-    assert_is_plain_json(encoded)
-    assert_is_plain_json(BaseXCom.serialize_value(to_xcom(encoded)))
+    assert_is_plain_json(encoded.data)
+    assert_is_plain_json(BaseXCom.serialize_value(to_xcom(encoded.data)))
     for back in (
-        decode(encoded),
-        decode(json.loads(json.dumps(encoded))),  # from the journal
-        decode(send(to_xcom(encoded))),
+        decode(*encoded),
+        decode(*json.loads(json.dumps(encoded))),  # from the journal
+        decode(send(to_xcom(encoded.data)), send(encoded.orders)),
     ):
         assert image(back) == before
     assert image(value) == before
@@ -114,40 +125,58 @@ class TestWhatTravels:
 
     @pytest.mark.parametrize("name", PLAIN)
     def test_json_is_stored_as_it_is(self, name):
-        assert image(encode(PLAIN[name])) == image(PLAIN[name])
+        assert image(encode(PLAIN[name]).data) == image(PLAIN[name])
 
     @pytest.mark.parametrize("name", NATIVE)
     def test_what_airflow_carries_is_pulled_by_any_task(self, name):
         value = NATIVE[name]
-        pulled = send(to_xcom(encode(value)))
+        pulled = send(to_xcom(encode(value).data))
         assert type(pulled) is type(value)
         assert pulled.equals(value) if isinstance(value, pandas.DataFrame) else pulled == value
 
     @pytest.mark.parametrize("name", [*PLAIN, *NATIVE])
     def test_what_airflow_carries_is_stored_as_airflow_does_it(self, name):
-        encoded = encode(VALUES[name])
+        encoded = encode(VALUES[name]).data
         for stored in (BaseXCom.serialize_value(VALUES[name]), BaseXCom.serialize_value(to_xcom(encoded))):
             assert sorted(json.dumps(stored)) == sorted(json.dumps(encoded))  # a set has no order
 
     @pytest.mark.parametrize("name", TAGGED)
     def test_the_rest_is_tagged(self, name):
-        assert set(encode(TAGGED[name])) == {"__pyrunner__", "value"}
+        assert set(encode(TAGGED[name]).data) == {"__pyrunner__", "value"}
+
+    def test_a_dictionary_that_databases_sort_is_stored_as_it_is_too(self):
+        rows = [{"name": "a", "id": 1}, {"name": "b", "id": 2}, {"id": 3}]
+        assert encode(rows) == (rows, [["name", "id"]])
+
+    def test_keys_of_two_orders_are_stored_in_pairs(self):
+        data, orders = encode([{"aa": 1, "b": 2}, {"b": 2, "aa": 1}])
+        assert data == [{"aa": 1, "b": 2}, {"__pyrunner__": "dict", "value": [["b", 2], ["aa", 1]]}]
+        assert orders == [["aa", "b"]]
+
+    def test_of_many_orders_the_index_holds_few(self):
+        value = [{f"key {number}": 1, "id": 2} for number in range(100_000)]
+        data, orders = encode(value)
+        assert sum(len(key) for keys in orders for key in keys) <= codec.ORDERS_LENGTH
+        assert [list(row) for row in decode(as_in_jsonb(data), orders)] == [list(row) for row in value]
 
     def test_a_tag_is_readable(self):
-        assert encode(PurePosixPath("/data/x.csv")) == {
+        assert encode(PurePosixPath("/data/x.csv")).data == {
             "__pyrunner__": "PurePosixPath",
             "value": "/data/x.csv",
         }
-        assert encode(Color.RED) == {"__pyrunner__": "enum", "value": [f"{Color.__module__}:Color", "RED"]}
+        assert encode(Color.RED).data == {
+            "__pyrunner__": "enum",
+            "value": [f"{Color.__module__}:Color", "RED"],
+        }
 
     def test_what_is_stored_is_a_copy(self):
         value = {"rows": [{"a": deque([1])}]}
         encoded = encode(value)
         value["rows"][0]["a"].append(2)
-        assert decode(encoded) == {"rows": [{"a": deque([1])}]}
+        assert decode(*encoded) == {"rows": [{"a": deque([1])}]}
 
     def test_what_is_read_is_a_copy(self):
-        pulled = send(to_xcom(encode({"rows": [1], "order": Order(1, [2])})))
+        pulled = send(to_xcom(encode({"rows": [1], "order": Order(1, [2])}).data))
         for back in (decode(pulled), decode(pulled)):
             assert back == {"rows": [1], "order": Order(1, [2])}
             back["rows"].append(2)
@@ -157,12 +186,12 @@ class TestWhatTravels:
         assert_travels(DEEPEST)
 
     def test_long_text_of_a_number(self):
-        assert decode(encode(10**5000)) == 10**5000  # more digits than int() takes
+        assert decode(*encode(10**5000)) == 10**5000  # more digits than int() takes
 
 
 class TestModels:
     def test_are_pushed_when_their_class_is_gone(self, monkeypatch):
-        encoded = encode([Order(1, (2, Order(3))), Order(1, "a")])
+        encoded = encode([Order(1, (2, Order(3))), Order(1, "a")]).data
         monkeypatch.delattr("tests.context_values.Order")
         assert BaseXCom.serialize_value(to_xcom(encoded)) == encoded
 
@@ -185,7 +214,7 @@ class TestModels:
             configure(allowed_deserialization_classes="airflow.*"),
             pytest.raises(ContextValueError, match="allow"),
         ):
-            decode(encoded)
+            decode(*encoded)
 
     def test_may_be_allowed_by_a_regular_expression(self, configure):
         pattern = r"tests\.context_values\.\w+"
@@ -198,7 +227,7 @@ class TestModels:
 class TestEnums:
     def test_of_a_loaded_module_need_no_permission(self, configure):
         with configure(allowed_deserialization_classes="airflow.*"):
-            assert decode(encode([Color.RED, Level.LOW])) == [Color.RED, Level.LOW]
+            assert decode(*encode([Color.RED, Level.LOW])) == [Color.RED, Level.LOW]
 
     def test_of_a_module_that_is_not_loaded_are_refused(self):
         with pytest.raises(
@@ -222,6 +251,23 @@ class TestWhatIsRefused:
             encode(value)
         assert str(caught.value).startswith(message)
 
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {"a" * 1000: {(1000 * "b", len)}},
+            {10**5000: len},
+            {(1000 * "c",): {len: 1}},
+            Order(1, numpy.array([Unprintable()])),
+            pandas.DataFrame({"d" * 1000: [1, Unprintable()]}),
+            nested_in_long_keys(80),
+        ],
+        ids=["key", "key of many digits", "tuple", "unprintable", "column", "path"],
+    )
+    def test_the_error_is_short(self, value):
+        with pytest.raises(ContextValueError) as caught:
+            encode(value)
+        assert len(str(caught.value)) < 600
+
     def test_is_a_value_error(self):
         assert issubclass(ContextValueError, ValueError)
 
@@ -243,7 +289,11 @@ class TestForgeries:
             {"__pyrunner__": "defaultdict", "value": ["eval", []]},
             {"__pyrunner__": "set", "value": [{}]},
             {"__pyrunner__": "datetime", "value": ["now", None, 0]},
-            {"__pyrunner__": "ndarray", "value": "AAAA"},
+            {"__pyrunner__": "numpy.ndarray", "value": [{"__pyrunner__": "bytes", "value": "AAAA"}, False]},
+            {"__pyrunner__": "pandas.DataFrame", "value": {"frame": 1, "freq": None, "attrs": {}}},
+            {"__pyrunner__": "pandas.Timestamp", "value": ["2026-02-30", "us", None]},
+            "datetime.date@version=2(2026-01-02)",
+            {"rows": ["datetime.date@version=2(2026-01-02)"]},
             {"__pyrunner__": "enum", "value": ["os:system", "true"]},
             {"__pyrunner__": "enum", "value": ["subprocess:Popen", "true"]},
             {"__pyrunner__": "enum", "value": [f"{Color.__module__}:Color", "GREEN"]},
@@ -251,6 +301,7 @@ class TestForgeries:
             {"__pyrunner__": "model", "value": ["subprocess:Popen", {"args": "true"}]},
             {"__pyrunner__": "model", "value": [f"{Color.__module__}:Color", {"value": "red"}]},
             {"__pyrunner__": "model", "value": [f"{Color.__module__}:Order", {"colour": 1}]},
+            {"__pyrunner__": "model", "value": [f"{Color.__module__}:Customer", {"name": "a"}]},
             {"__classname__": "subprocess.Popen", "__version__": 0, "__data__": {"args": "true"}},
             {"__classname__": "builtins.tuple", "__version__": 1},
             [{"__classname__": ["builtins.set"], "__version__": 1, "__data__": []}],
@@ -264,7 +315,7 @@ class TestForgeries:
     def test_of_a_pickled_array(self):
         file = io.BytesIO()
         numpy.save(file, numpy.array([Order(1)], dtype=object), allow_pickle=True)
-        forged = {"__pyrunner__": "ndarray", "value": base64.b64encode(file.getvalue()).decode()}
+        forged = {"__pyrunner__": "numpy.ndarray", "value": [encode(file.getvalue()).data, False]}
         with pytest.raises(ContextValueError, match="allow_pickle"):
             decode(forged)
 
@@ -280,9 +331,9 @@ class TestOtherXComBackends:
     @pytest.mark.parametrize("name", VALUES)
     def test_all_come_back(self, name):
         for value in (VALUES[name], {"a": [VALUES[name]], "b": (VALUES[name],)}):
-            pushed = to_xcom(encode(value))
-            stored = json.loads(json.dumps(pushed, cls=XComEncoder), cls=XComDecoder)
-            assert image(decode(stored)) == image(value)
+            data, orders = encode(value)
+            stored = json.loads(json.dumps(to_xcom(data), cls=XComEncoder), cls=XComDecoder)
+            assert image(decode(stored, orders)) == image(value)
 
 
 ZONES = st.sampled_from(
@@ -389,7 +440,7 @@ def test_neither_numpy_nor_pandas_is_imported_for_values_of_others():
     code = """
 import sys
 from pyrunner_airflow.dag.codec import decode, encode
-decode(encode({"a": [1, (2.5, b"x")], "b": {1: None}}))
+decode(*encode({"a": [1, (2.5, b"x")], "b": {1: None}}))
 print({"numpy", "pandas", "pyarrow"} & set(sys.modules))
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

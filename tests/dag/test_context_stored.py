@@ -10,7 +10,7 @@ from sqlalchemy import Column, MetaData, String, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
 from pyrunner_airflow.dag.codec import ContextValueError
-from pyrunner_airflow.dag.context import XComContext, xcom_key
+from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY, XComContext, xcom_key
 from tests.context_values import VALUES, image
 
 ODD_KEYS = [
@@ -103,6 +103,37 @@ class TestDatabases:
         assert [over_database[key] for key in ODD_KEYS] == list(range(len(ODD_KEYS)))
 
 
+class TestWhatOtherTasksPull:
+    """Without the context, as any task of Airflow does."""
+
+    def test_a_dictionary_is_a_dictionary(self, over_database):
+        name = "dict_that_databases_sort"
+        assert over_database._ti.xcom_pull(task_ids="1", key=name) == VALUES[name]
+
+
+class TestTheIndex:
+    def test_tells_who_wrote_a_key_and_what_databases_lose_of_it(self):
+        pushed = {}
+        ti = SimpleNamespace(
+            task_id="1",
+            task=SimpleNamespace(upstream_task_ids=(), dag=None),
+            try_number=1,
+            xcom_push=pushed.__setitem__,
+        )
+        context = XComContext(ti, Store(), {"given": 1, "gone": 1}, lambda: None, print)
+        context.update({"rows": [{"name": "a", "id": 1}], "ratio": 0.1, "nothing": None})
+        del context["gone"]
+        context.publish()
+        written = {row.pop("key"): row for row in pushed[INDEX_KEY]}
+        assert all(type(row.pop("stamp")) is int and row.pop("task_id") == "1" for row in written.values())
+        assert written == {
+            "gone": {"state": "deleted"},
+            "nothing": {"state": "none"},
+            "ratio": {"state": "value", "number": 0.1},
+            "rows": {"state": "value", "orders": [["name", "id"]]},
+        }
+
+
 class TestTheJournal:
     @pytest.mark.parametrize("name", VALUES)
     def test_a_value_comes_back_equal_and_of_the_same_type(self, over_journal, name):
@@ -110,6 +141,15 @@ class TestTheJournal:
 
     def test_a_key_may_be_any_text(self, over_journal):
         assert set(over_journal) == {*VALUES, *ODD_KEYS}
+
+    def test_a_value_that_cannot_be_read_is_an_error_that_names_the_key(self):
+        store = Store()
+        store.set(
+            JOURNAL_KEY, {"writes": [["order", 1, {"__pyrunner__": "of another version", "value": 1}, None]]}
+        )
+        context = XComContext(Task(None, "1", set(), try_number=2), store, {}, lambda: None, print)
+        with pytest.raises(ContextValueError, match=r"^context\['order'\]: what is stored cannot be read: "):
+            context["order"]
 
 
 class TestEditedXComs:

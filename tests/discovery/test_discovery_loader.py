@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from pyrunner_airflow.discovery import loader
+from pyrunner_airflow.discovery import building, loader
 
 LOADERS = Path(__file__).parents[2] / "dags"
 GOOD = "1|-1|1|0|A|workers|Work\n"
@@ -44,13 +44,13 @@ def load(folder, dag_id=None, monkeypatch=None):
 def lists_read(monkeypatch):
     """The names of the lists that are read."""
     names = []
-    build = loader.PyRunnerDag
+    build = building.PyRunnerDag
 
     def watched(path, **kwargs):
         names.append(path.name)
         return build(path, **kwargs)
 
-    monkeypatch.setattr(loader, "PyRunnerDag", watched)
+    monkeypatch.setattr(building, "PyRunnerDag", watched)
     return names
 
 

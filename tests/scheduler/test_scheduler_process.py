@@ -9,9 +9,8 @@ import pytest
 from tests.scheduler.apps import App, Apps, Run
 
 ROWS = """
-[tasks.5]
-execution_timeout = 3
----
+#AIRFLOW [tasks.5]
+#AIRFLOW execution_timeout = 3
 1|-1|2|0|Crash Once|workers|CrashOnce||
 2|-1|2|0|Exit Once|workers|ExitOnce||
 3|-1|1|0|Spawn|workers|Pool|spawn|
@@ -53,9 +52,8 @@ class Never(Worker):
 
 @pytest.fixture(scope="module")
 def app(apps: Apps) -> App:
-    app = apps.add("processes", ROWS, WORKERS, {".airflowignore": "*.lst"})
+    app = apps.add("processes", ROWS, WORKERS)
     os.mkfifo(app.path / "fifo")
-    (app.path / ".airflowignore").unlink()
     return app
 
 
@@ -82,5 +80,5 @@ def test_a_function_of_the_workers_module_is_mapped_over_processes(run, app, tas
 
 def test_a_log_file_that_nobody_reads_does_not_outlive_the_timeout(run, app):
     assert run.states()["5_log_to_nobody"] == "failed"
-    assert "AirflowTaskTimeout" in run.log("5_log_to_nobody")
+    assert "Process timed out" in run.log("5_log_to_nobody")
     assert ["it ran"] not in app.notes()

@@ -106,7 +106,9 @@ class TestSample:
         assert run_under_pyrunner(app, SAMPLE_DATA_URL=url, SAMPLE_SLACK_WEBHOOK_URL=f"{url}/slack") == 0
         assert finished.results == results(app, sample_server)
 
-    def test_it_loads_into_mariadb(self, sample, apps, mariadb_url, finished):
+
+class TestMariadb:
+    def test_its_table_there_is_the_same(self, sample, apps, mariadb_url, finished):
         apps.add_file(
             "sample_in_mariadb.py",
             f"""

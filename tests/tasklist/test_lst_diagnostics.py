@@ -298,6 +298,15 @@ def test_the_text_of_an_error_is_all_of_its_problems():
     assert str(LstError(found)) == f"{found[0]}\n\n{found[1]}"
 
 
+def test_of_a_file_with_very_many_it_is_the_first_hundred():
+    found = problems("\n".join(row(id=str(id_), name=str(id_), attempts="x") for id_ in range(1, 10_001)))
+    with pytest.raises(LstError) as other:
+        parse_lst(row(attempts="y"), "other.lst")
+    text = str(LstError((*found, *other.value.diagnostics)))
+    assert text.count("MAX_ATTEMPTS 'x'") == 100
+    assert "my.lst: 9900 more: mend these first.\n\nother.lst:1:6: error" in text
+
+
 def test_an_error_survives_pickling():
     error = LstError(problems(row(attempts="x")))
     assert pickle.loads(pickle.dumps(error)).diagnostics == error.diagnostics

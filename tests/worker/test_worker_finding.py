@@ -107,6 +107,12 @@ class TestWorkerFolder:
         ran = run_row(root, module="jobs", environment={"APP_WORKER_DIR": "src"})
         assert (ran.code, type(ran.error)) == (905, AppError)
 
+    def test_a_root_elsewhere_has_those_that_are_not_around_the_list(self, root, tmp_path):
+        write(tmp_path / "elsewhere" / "workers" / "jobs.py", say("elsewhere"))
+        assert said(root, module="jobs", app_root=str(tmp_path / "elsewhere")) == "elsewhere"
+        write(root / "python" / "jobs.py", say("around the list"))
+        assert said(root, module="jobs", app_root=str(tmp_path / "elsewhere")) == "around the list"
+
     def test_a_worker_sees_its_folder_as_app_worker_dir(self, root):
         text = source("def run(self): self.context['said'] = os.environ['APP_WORKER_DIR']", "import os")
         write(root / "python" / "workers.py", text)
@@ -121,6 +127,15 @@ class TestPath:
     def test_root_comes_first_and_worker_folder_last(self, root, run):
         path = run("def run(self): self.context['path'] = list(sys.path)", "import sys").context["path"]
         assert (path[0], path[-1]) == (str(root), str(root / "workers"))
+
+    @pytest.mark.parametrize(
+        ("app_root", "holder"), [("../elsewhere", "app"), ("../elsewhere", "elsewhere"), ("sub", "app/sub")]
+    )
+    def test_the_root_is_the_one_that_the_worker_folder_belongs_to(self, tmp_path, app_root, holder):
+        text = source("def run(self): self.context['said'] = sys.path[0]", "import sys")
+        (tmp_path / "elsewhere").mkdir()
+        write(tmp_path / holder / "python" / "jobs.py", text)
+        assert said(tmp_path / "app", module="jobs", app_root=app_root) == str(tmp_path / holder)
 
     def test_the_rest_of_sys_path_is_in_between(self, run):
         path = run("def run(self): self.context['path'] = list(sys.path)", "import sys").context["path"]

@@ -100,9 +100,11 @@ def write(path, text):
     return path
 
 
-def make_job(root, list_name="config/job.lst", environment=None, working_directory=None, **columns):
+def make_job(
+    root, list_name="config/job.lst", environment=None, app_root=None, working_directory=None, **columns
+):
     """Return the only attempt of a row in the app at ``root``; ``environment`` adds to APP_*."""
-    app = find_app(str(root / list_name), working_directory=working_directory)
+    app = find_app(str(root / list_name), app_root, working_directory)
     variables = app_environment(app, RUN, str(root.parent / "writable"), warn=print)
     defaults = {
         "line": 3,

@@ -1,0 +1,105 @@
+"""
+Task lists as DAG files of their own, on Airflow 3.4: all that is different there from Airflow 3.3.
+
+In ``airflow.cfg``::
+
+    [dag_processor]
+    dag_importer_configs = ["pyrunner_airflow.discovery.importer.LstDagImporter"]
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+try:
+    from airflow.sdk.importers import (
+        AbstractDagImporter,
+        DagDefinition,
+        DagImportError,
+        DagImportResult,
+        DagImportWarning,
+        DagSourceCode,
+        FilesystemDagDefinition,
+        find_file_dag_definitions,
+        get_file_suffix,
+        get_importer_registry,
+    )
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "This Airflow has no DAG importers (airflow.sdk.importers), which came with Airflow 3.4. Before that "
+        "a loader finds the task lists: put pyrunner_lst.py, which calls pyrunner_airflow.load_lst_dags, and "
+        "pyrunner_lst_errors.py, which calls show_lst_errors, into the dags folder, and take LstDagImporter "
+        "out of the configuration."
+    ) from error
+
+from pyrunner_airflow.dag.factory import LstWarning
+from pyrunner_airflow.discovery.building import build_dag
+from pyrunner_airflow.tasklist import LstError
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.bundles.base import BaseDagBundle
+
+_TEXT = re.compile(rb"^[ \t]*[^\s#]", re.MULTILINE)
+_ROW = re.compile(rb"^[^\w\n]*\d|\|", re.MULTILINE)
+
+
+class LstDagImporter(AbstractDagImporter[FilesystemDagDefinition]):  # type: ignore[misc]  # checked on 3.3, without it
+    """Lists the task lists of a bundle for Airflow, and makes a DAG of each."""
+
+    supported_extensions = (".lst",)
+
+    def can_handle(self, definition: DagDefinition | str | Path) -> bool:
+        """Tell whether this is a task list, by the ending of its name."""
+        return get_file_suffix(definition) in self.supported_extensions
+
+    def list_dag_definitions(
+        self, bundle: BaseDagBundle, *, safe_mode: bool = True
+    ) -> Iterator[FilesystemDagDefinition]:
+        """Yield the task lists of a bundle that no ``.airflowignore`` leaves out."""
+        for definition in find_file_dag_definitions(bundle.path, self.supported_extensions):
+            if self.might_contain_dag(definition, safe_mode):
+                yield definition
+
+    def might_contain_dag(self, definition: DagDefinition, safe_mode: bool) -> bool:
+        """
+        Tell whether a file may be a task list.
+
+        In safe mode one is left alone that has text, but no line that begins with a number or has a ``|``:
+        other programs have files called ``.lst`` too. Without text it is a list that lacks its rows.
+        """
+        if not safe_mode:
+            return True
+        try:
+            data = definition.read_bytes()
+        except OSError:  # to be told when it is imported
+            return True
+        return not _TEXT.search(data) or bool(_ROW.search(data))
+
+    def import_definition(
+        self, definition: FilesystemDagDefinition, bundle: BaseDagBundle
+    ) -> DagImportResult:
+        """Return the DAG of a task list, or all its problems as one error: Airflow shows one a file."""
+        result = DagImportResult(definition=definition)
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", LstWarning)
+                result.dags.append(build_dag(definition.path.absolute(), Path(bundle.path)))
+        except LstError as error:
+            result.errors.append(DagImportError(repr(definition), str(error), error_type="parse"))
+        # One for all: Airflow keeps one warning of a type for each DAG.
+        if odd := [str(warning.message) for warning in caught if issubclass(warning.category, LstWarning)]:
+            result.warnings.append(DagImportWarning(repr(definition), "\n".join(odd), "pyrunner:list"))
+        return result
+
+    def get_source_code(self, definition: DagDefinition, dag_id: str | None = None) -> DagSourceCode:
+        """Return the text of a task list."""
+        return DagSourceCode(definition.read_text("utf-8-sig"), language="plaintext")
+
+
+def is_configured() -> bool:
+    """Tell whether Airflow's configuration gives the task lists of all bundles to the importer."""
+    return isinstance(get_importer_registry().get_importer("a.lst"), LstDagImporter)
