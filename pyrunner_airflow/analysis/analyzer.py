@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyrunner_airflow.analysis.classes import check_class
@@ -15,7 +14,14 @@ from pyrunner_airflow.analysis.modules import ForeignModule, Module, Modules
 from pyrunner_airflow.analysis.names import Class, Known, Names
 from pyrunner_airflow.analysis.profile import worker_folder
 from pyrunner_airflow.analysis.reader import flow_of
-from pyrunner_airflow.tasklist.diagnostics import Diagnostic, Place, Problems, Severity, quote
+from pyrunner_airflow.tasklist.diagnostics import (
+    Diagnostic,
+    Place,
+    Problems,
+    Severity,
+    did_you_mean,
+    quote,
+)
 from pyrunner_airflow.tasklist.fields import Column, Row
 from pyrunner_airflow.tasklist.values import ENV_OPEN
 from pyrunner_airflow.worker.app import find_app, find_folder, worker_folders
@@ -192,14 +198,13 @@ class _ListAnalysis:
             return
         top, *below = name.split(".")
         known = names.modules.names()
-        near = [".".join([match, *below]) for match in self._near(top, known)]
         folders = dict.fromkeys([*self._folders, self._app.root])
         self._report(
             "module-not-found",
             Column.MODULE_NAME,
             rows,
             f"there is no module {name}",
-            (f"Did you mean {' or '.join(near)}? " if near else "")
+            self._did_you_mean(top, known, lambda match: ".".join([match, *below]))
             + f"Looked in {', '.join(map(self._shown, folders))}, and among the installed packages.",
         )
 
@@ -272,33 +277,30 @@ class _ListAnalysis:
         return flow_of(worker, names)
 
     def _report_class(self, name: str, where: str, known: list[str], rows: list[TaskRow]) -> None:
-        near = self._near(name, known)
-        hint = f"Did you mean {' or '.join(near)}? " if near else ""
         shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
         self._report(
             "class-not-found",
             Column.WORKER_NAME,
             rows,
             f"there is no class {name} in {where}",
-            f"{hint}Its classes: {shown or 'none'}.",
+            f"{self._did_you_mean(name, known)}Its classes: {shown or 'none'}.",
         )
 
     def _check_unwritten(self, rules: ContextRules) -> None:
         for (key, site), rows in rules.unwritten().items():
-            near = self._near(key, sorted(rules.available))
             self._problems_of(site.module).warning(
                 "unwritten-key",
                 site.module.place(site.node),
                 f"{rows_text(row.id for row in rows)} of {self._list.source} "
                 f"{'reads' if len(rows) == 1 else 'read'} the context's {quote(key)}, but no row writes it",
-                (f"Did you mean {' or '.join(map(quote, near))}? " if near else "")
+                self._did_you_mean(key, sorted(rules.available), quote)
                 + "Let a row above write it, or give it a value in cvar below [pyrunner].",
             )
 
-    def _near(self, name: str, known: list[str]) -> list[str]:
-        """Return what may be meant by one of the first unknown names: each is compared with all others."""
+    def _did_you_mean(self, name: str, known: list[str], shown: Callable[[str], str] = str) -> str:
+        """Ask about the first unknown names alone: each is compared with all others."""
         self._unknown += 1
-        return get_close_matches(name, known) if self._unknown <= _NEAR_MATCHES else []
+        return did_you_mean(name, known, shown=shown) if self._unknown <= _NEAR_MATCHES else ""
 
     # Where things are
 
@@ -327,4 +329,4 @@ class _ListAnalysis:
 
 def _soften(problem: Diagnostic) -> Diagnostic:
     """Return a warning in place of an error: the job may look for its workers elsewhere."""
-    return replace(problem, severity=Severity.WARNING)
+    return problem._replace(severity=Severity.WARNING)

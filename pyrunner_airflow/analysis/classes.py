@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from pyrunner_airflow.analysis.modules import statements
 from pyrunner_airflow.analysis.names import Class, Known
 from pyrunner_airflow.analysis.reader import HOOKS
 from pyrunner_airflow.analysis.values import FunctionNode, decorators
+from pyrunner_airflow.tasklist.diagnostics import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,12 +57,11 @@ def _check_hook_names(owner: Class, worker: Class, problems: Problems) -> None:
             continue
         if node.decorator_list or _is_mentioned(name, worker):
             continue
-        near = get_close_matches(name, HOOKS, n=1, cutoff=0.7)
         problems.warning(
             "unknown-hook",
             owner.module.place(node),
             f"nothing calls {owner.node.name}.{name}",
-            (f"Did you mean {near[0]}? " if near else "") + _HOOKS,
+            did_you_mean(name, HOOKS, limit=1, cutoff=0.7) + _HOOKS,
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,7 @@ from pyrunner_airflow.analysis import Analyzer
 from pyrunner_airflow.cli import drawing, lists
 from pyrunner_airflow.cli.codes import CODES
 from pyrunner_airflow.tasklist import LstError, Severity
+from pyrunner_airflow.tasklist.diagnostics import did_you_mean
 
 if TYPE_CHECKING:
     from pyrunner_airflow.tasklist import Diagnostic
@@ -31,9 +31,8 @@ Examples:
 def _codes(_context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
     codes = frozenset(code.strip() for value in values for code in value.split(","))
     for code in sorted(codes - CODES):
-        near = get_close_matches(code, CODES)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise click.BadParameter(f"there is no code {code!r}.{hint}", param=option)
+        hint = f"there is no code {code!r}. {did_you_mean(code, CODES)}"
+        raise click.BadParameter(hint.rstrip(), param=option)
     return codes
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from airflow.sdk import Param
@@ -91,6 +90,8 @@ def check_names(conf: Mapping[str, Any], known: Iterable[str]) -> None:
 
 def _meant(name: str) -> str | None:
     """Return the parameter of ours that somebody meant; a short name is rather another's than a slip."""
+    from difflib import get_close_matches  # only odd parameters pay for it
+
     word = name.strip("-_").lower().replace("-", "_")
     if word in NAMES:
         return word

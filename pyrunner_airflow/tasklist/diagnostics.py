@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 # Would act on a terminal, or put the caret under the wrong text: controls other than tab,
 # lone surrogates, line separators, and the marks that turn the direction of writing.
@@ -25,8 +28,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A stretch of a file's text. Without a line it is the file as a whole.
 
     line, column: from 1; line 0 is the whole file.
@@ -42,8 +44,7 @@ class Place:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One problem. ``str()`` draws it with its line, a caret and the hint.
 
     code: stable, such as ``unknown-parent``.
@@ -143,6 +144,20 @@ class Problems:
             return problem.source != self._source, problem.source, problem.line, problem.column
 
         return tuple(sorted(self._found, key=order))
+
+
+def did_you_mean(
+    name: str,
+    known: Iterable[str],
+    limit: int = 3,
+    cutoff: float = 0.6,
+    shown: Callable[[str], str] = str,
+) -> str:
+    """Return a question about the known names that are nearest to a name, and a blank; "" if none is near."""
+    from difflib import get_close_matches  # only those who made a mistake pay for it
+
+    near = get_close_matches(name, list(known), limit, cutoff)
+    return f"Did you mean {' or '.join(map(shown, near))}? " if near else ""
 
 
 def quote(text: str, limit: int = 60) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyrunner_airflow.tasklist.diagnostics import Place, Problems
 
@@ -38,8 +37,7 @@ Path = tuple[str, ...]
 """The keys that lead to a value."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     number: int
     offset: int
     """Where the TOML begins in the line."""

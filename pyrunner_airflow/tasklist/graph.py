@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from pyrunner_airflow.tasklist.diagnostics import did_you_mean
 from pyrunner_airflow.tasklist.fields import Column
 from pyrunner_airflow.tasklist.values import to_integer
 
@@ -161,8 +161,7 @@ def id_hints(unknown: Iterable[str], ids: set[int]) -> Iterator[str]:
     known = f"IDs in this list: {ranges(ids)}."
     names = [str(id_) for id_ in ids]
     for number, name in enumerate(unknown):
-        near = get_close_matches(name, names) if number < _NEAR_MATCHES else []
-        yield f"Did you mean {' or '.join(near)}? {known}" if near else known
+        yield (did_you_mean(name, names) if number < _NEAR_MATCHES else "") + known
 
 
 def ranges(ids: set[int]) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyrunner_airflow.tasklist.diagnostics import Place, Problems, quote
+from pyrunner_airflow.tasklist.diagnostics import Place, Problems, did_you_mean, quote
 from pyrunner_airflow.tasklist.documents import OPTIONS_FILE, Document, front_matter, options_file
 from pyrunner_airflow.tasklist.fields import HEADER, Column, Row, split_arguments
 from pyrunner_airflow.tasklist.graph import check_graph
@@ -213,8 +212,7 @@ def _report_unreadable(source: str, error: OSError | ValueError, problems: Probl
     hint = "Check the path, and that this user may read the file."
     if isinstance(error, FileNotFoundError):
         neighbours = [entry.name for entry in Path(source).parent.glob("*.lst")]
-        if near := get_close_matches(Path(source).name, neighbours):
-            hint = f"Did you mean {' or '.join(near)}? {hint}"
+        hint = did_you_mean(Path(source).name, neighbours) + hint
     problems.error("unreadable-file", Place(), f"the file can't be read: {reason}", hint)
 
 

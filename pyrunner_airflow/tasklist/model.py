@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -36,8 +35,7 @@ class TaskRow(NamedTuple):
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyEmail:
+class NotifyEmail(NamedTuple):
     """Who gets a mail when a run ends, and after which end."""
 
     to: list[str]
@@ -45,8 +43,7 @@ class NotifyEmail:
     on_fail: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What a list's front matter and its ``pyrunner.toml`` files say, put together; only what they say.
 
     dag, default_args: Airflow's own arguments of a DAG, and of all its tasks.
@@ -59,20 +56,19 @@ class Options:
     cwd: the working directory, from the app's root; None for that root.
     """
 
-    dag: Mapping[str, Any] = field(default_factory=dict)
-    default_args: Mapping[str, Any] = field(default_factory=dict)
-    tasks: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    dag: Mapping[str, Any] = {}
+    default_args: Mapping[str, Any] = {}
+    tasks: Mapping[int, Mapping[str, Any]] = {}
     timezone: str | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
-    cvar: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, str] = {}
+    cvar: Mapping[str, Any] = {}
     notify_email: NotifyEmail | None = None
     templates: bool = True
     app_root: str | None = None
     cwd: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskList:
+class TaskList(NamedTuple):
     """A list without errors: its rows in the order of the file, its options, and what is odd about it.
 
     source: the path or name it was read from, as shown in messages.

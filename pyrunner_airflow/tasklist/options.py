@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyrunner_airflow.tasklist.diagnostics import quote
+from pyrunner_airflow.tasklist.diagnostics import did_you_mean, quote
 from pyrunner_airflow.tasklist.documents import Document, Path
 from pyrunner_airflow.tasklist.graph import id_hints
 from pyrunner_airflow.tasklist.model import NotifyEmail, Options
@@ -199,5 +198,4 @@ def _names(table: str) -> list[str]:
 
 
 def _choices(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known)
-    return (f"Did you mean {' or '.join(near)}? " if near else "") + f"There are: {', '.join(known)}."
+    return f"{did_you_mean(name, known)}There are: {', '.join(known)}."

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import zoneinfo
-from collections.abc import Iterable
 from datetime import date, timedelta
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 from croniter import croniter
@@ -24,7 +22,7 @@ from pydantic import (
     TypeAdapter,
 )
 
-from pyrunner_airflow.tasklist.diagnostics import quote
+from pyrunner_airflow.tasklist.diagnostics import did_you_mean, quote
 from pyrunner_airflow.tasklist.values import MAX_ID, MAX_NUMBER
 
 # Airflow's, of airflow.sdk.
@@ -43,7 +41,7 @@ def _time_zone(name: str) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        near = _did_you_mean(name, zoneinfo.available_timezones())
+        near = did_you_mean(name, zoneinfo.available_timezones(), limit=1, cutoff=0.7)
         raise ValueError(f"{near}A time zone is called like Europe/Berlin.") from None
     return name
 
@@ -70,7 +68,7 @@ def _schedule(text: str) -> str:
             # From a fixed day on, so that a list is not good today and bad tomorrow.
             croniter(text, 0, max_years_between_matches=_CRON_YEARS).get_next()
         except Exception as error:  # croniter's own, and whatever else it meets in a text
-            near = _did_you_mean(text, _PRESETS)
+            near = did_you_mean(text, _PRESETS, limit=1, cutoff=0.7)
             what = f"A schedule is a cron expression or one of {', '.join(sorted(_PRESETS))}"
             raise ValueError(f"{near}{what} ({str(error).rstrip('.')}).") from None
     return text
@@ -97,11 +95,6 @@ def _task_id(text: str) -> str:
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID):
         raise ValueError(f"[tasks.<ID>] is named after the ID of a row, not {quote(text)}.")
     return text
-
-
-def _did_you_mean(text: str, known: Iterable[str]) -> str:
-    near = get_close_matches(text, known, n=1, cutoff=0.7)
-    return f"Did you mean {near[0]}? " if near else ""
 
 
 _parse_duration = TypeAdapter(timedelta).validate_strings

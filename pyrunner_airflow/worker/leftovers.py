@@ -8,7 +8,6 @@ done.
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 import threading
 from contextlib import contextmanager
@@ -19,17 +18,19 @@ class Leftovers:
     """The threads and multiprocessing children that were started since this was made."""
 
     def __init__(self) -> None:
-        self._before = {*threading.enumerate(), *multiprocessing.active_children()}
+        self._before = {*threading.enumerate(), *_children()}
 
     def wait(self) -> None:
         """Wait for them to end, except for daemons, and for process pools, with which PyRunner never ends."""
         started = set(threading.enumerate()) - self._before
-        process_pools = started.intersection(getattr(_executors("process"), "_threads_wakeups", ()))
+        process_pools = started.intersection(
+            getattr(_used("concurrent.futures.process"), "_threads_wakeups", ())
+        )
         with _ending_thread_pools(started):
             for thread in started - process_pools:
                 if not thread.daemon:
                     thread.join()
-        for child in set(multiprocessing.active_children()) - self._before:
+        for child in _children() - self._before:
             if not (child.daemon or process_pools):
                 child.join()
 
@@ -37,7 +38,7 @@ class Leftovers:
 @contextmanager
 def _ending_thread_pools(threads: set[threading.Thread]) -> Iterator[None]:
     """Let threads of pools end when they have nothing left to do, in the only way that Python has for it."""
-    executors = _executors("thread")
+    executors = _used("concurrent.futures.thread")
     queues = getattr(executors, "_threads_queues", {})
     pool_threads = threads.intersection(queues)
     if not pool_threads:
@@ -52,6 +53,12 @@ def _ending_thread_pools(threads: set[threading.Thread]) -> Iterator[None]:
         executors._shutdown = False
 
 
-def _executors(kind: str) -> Any:
-    """Return the standard library's module of a kind of executors, if it is used."""
-    return sys.modules.get(f"concurrent.futures.{kind}")
+def _children() -> set[Any]:
+    """Return the multiprocessing children that run."""
+    multiprocessing = _used("multiprocessing")
+    return set(multiprocessing.active_children()) if multiprocessing else set()
+
+
+def _used(module: str) -> Any:
+    """Return a module of the standard library, if anything uses it: importing it costs a task's start."""
+    return sys.modules.get(module)
