@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -79,6 +80,7 @@ def comparisons(folder: Path) -> Iterator[Comparison]:
     writes = Side("ours", in_process("write_context", "10000"), {"time": 2})
     yield Comparison("10,000 writes to one context key", (writes,))
     yield from _context_calls(folder, chain_rows=100, writers=200)
+    yield _check(folder)
     yield _sample_in_process(folder)
 
 
@@ -166,6 +168,21 @@ def _context_calls(folder: Path, chain_rows: int, writers: int) -> Iterator[Comp
         ours = Side("ours", in_process("run_dag", str(place), name), {"calls": no_op + more})
         other = Side("no-op by hand", lambda: {"calls": no_op}, {})
         yield Comparison(title, (ours, other), rounds=1, warm_up=False)
+
+
+def _check(folder: Path) -> Comparison:
+    place = _new_folder(folder, "check")
+    jobs.write_lists(place, {"job": jobs.layers(1000)})
+    (place / "workers.py").write_text(jobs.WORKERS)
+
+    def measure() -> Result:
+        started = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "pyrunner_airflow", "check", place], check=True, capture_output=True
+        )
+        return {"time": time.perf_counter() - started}
+
+    return Comparison("`check` of 1,000 rows, the whole command", (Side("ours", measure, {"time": 0.3}),))
 
 
 def _sample_in_process(folder: Path) -> Comparison:

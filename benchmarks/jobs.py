@@ -75,10 +75,18 @@ from dagfactory import load_yaml_dags
 load_yaml_dags(globals_dict=globals(), dags_folder={folder!r}, defaults_config_path={folder!r})
 """
 LOADER = "from pyrunner_airflow import load_lst_dags  # airflow dag\nload_lst_dags(globals())\n"
-WORKERS = "from pyrunner import Worker\n\n\nclass LoadTable(Worker):\n    def run(self):\n        pass\n"
+# Not from pyrunner: that is python-batch-runner here, which takes 20 ms, but seldom lies beside Airflow.
+WORKERS = """\
+from pyrunner_airflow import Worker
+
+
+class LoadTable(Worker):
+    def run(self):
+        pass
+"""
 
 CONTEXT_WORKERS = """\
-from pyrunner import Worker
+from pyrunner_airflow import Worker
 
 
 class Count(Worker):
