@@ -162,8 +162,9 @@ def install(reader: Reader, line: str) -> None:
     reader.run(line, PATH=f"{venv / 'bin'}{os.pathsep}{reader.env['PATH']}", PIP_NO_DEPS="1")
     (distribution,) = distributions(name="pyrunner-airflow", path=[str(*venv.glob("lib/*/site-packages"))])
     installed = {Path(file) for file in distribution.files}
-    assert {file.parts[0].partition("-")[0] for file in installed} == {"pyrunner_airflow"}
-    assert Path("pyrunner_airflow", "py.typed") in installed
+    script = Path("../../../bin/pyrunner-airflow")
+    assert {file.parts[0].partition("-")[0] for file in installed - {script}} == {"pyrunner_airflow"}
+    assert {Path("pyrunner_airflow", "py.typed"), script} <= installed
 
 
 def copy(reader: Reader, line: str) -> None:

@@ -37,7 +37,10 @@ def align(text: str) -> str:
 def _columns(line: str) -> list[str]:
     """Return the columns of a row or a header line, trimmed; [] for any other line."""
     stripped = line.strip()
-    if not stripped or (stripped.startswith("#") and not _HEADER.fullmatch(line)):
+    # What looks like a byte order mark would become one, without the blanks before it.
+    if not stripped or stripped.startswith(_BOM):
+        return []
+    if stripped.startswith("#") and not _HEADER.fullmatch(line):
         return []
     return [field.strip(BLANKS) for field in split_unquoted(line, "|")]
 

@@ -61,6 +61,9 @@ class TestColumns:
     def test_line_ends_and_a_byte_order_mark_stay(self, end):
         assert align(f"\ufeff10|a{end}{end}1|b") == f"\ufeff10|a{end}{end}1 |b"
 
+    def test_blanks_before_what_looks_like_a_byte_order_mark_stay(self):
+        assert align("\t\ufeff 1 | a") == "\t\ufeff 1 | a"
+
 
 class TestHeaderLine:
     @pytest.mark.parametrize(
