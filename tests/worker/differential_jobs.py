@@ -8,7 +8,6 @@ ran and the code that each found, the text of its LOGFILE, and what it left in t
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import re
@@ -127,7 +126,7 @@ class App:
         write(root / "config" / "job.lst", "".join(lines))
         rows = parse_lst("".join(lines)).rows
         self.ids = [row.id for row in rows]
-        write(root / "rows.json", json.dumps([dataclasses.asdict(row) for row in rows]))
+        write(root / "rows.json", json.dumps([row._asdict() for row in rows]))
         self._process = None
 
     def start(self, *command):
