@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,7 @@ from pyrunner_airflow.cli import drawing, lists
 from pyrunner_airflow.cli.codes import CODES
 from pyrunner_airflow.tasklist import LstError, Severity
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean
+from pyrunner_airflow.tasklist.lst import split_lines
 
 if TYPE_CHECKING:
     from pyrunner_airflow.tasklist import Diagnostic
@@ -89,8 +89,9 @@ def _check(path: str, analyzer: Analyzer) -> tuple[tuple[Diagnostic, ...], tuple
         text, task_list = lists.read(path)
     except LstError as error:
         return error.diagnostics, ()
-    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    analysis = analyzer.analyse(task_list, lines, lists.STDIN_NAME if path == lists.STDIN else path)
+    analysis = analyzer.analyse(
+        task_list, split_lines(text), lists.STDIN_NAME if path == lists.STDIN else path
+    )
     return (*task_list.warnings, *analysis.diagnostics), analysis.notes
 
 
@@ -98,9 +99,8 @@ def _show(problems: list[Diagnostic], count: int) -> None:
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     counts = [_count(errors, "error"), _count(len(problems) - errors, "warning")]
     where = _count(count, "list")
-    color = False if os.environ.get("NO_COLOR") else None
     if problems:
-        click.echo(drawing.as_text(problems), color=color)
+        click.echo(drawing.as_text(problems))
         click.echo(f"\n{' and '.join(filter(None, counts))} in {where}.")
     else:
         click.echo(f"No problems in {where}.")

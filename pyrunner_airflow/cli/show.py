@@ -15,6 +15,7 @@ import click
 from pyrunner_airflow.cli import lists
 from pyrunner_airflow.tasklist.diagnostics import quote, showable
 from pyrunner_airflow.tasklist.graph import layers, ranges
+from pyrunner_airflow.tasklist.lst import split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,8 +82,7 @@ def _flows(text: str, tasks: TaskList) -> Mapping[int, Flow | None]:
     """Return what each row does with the context, as far as its worker's source tells."""
     from pyrunner_airflow.analysis import Analyzer  # a diagram does without
 
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return Analyzer().analyse(tasks, lines, os.path.abspath(tasks.source)).flows
+    return Analyzer().analyse(tasks, split_lines(text), os.path.abspath(tasks.source)).flows
 
 
 def _lines(tasks: TaskList, flows: Mapping[int, Flow | None]) -> Iterator[_Line]:

@@ -76,14 +76,14 @@ def _read_options(
     documents = []
     for file in _option_files(path, options_folder):
         try:
-            documents.append(options_file(_lines(Path(file).read_bytes().decode()), problems.of(file)))
+            documents.append(options_file(split_lines(Path(file).read_bytes().decode()), problems.of(file)))
         except (OSError, ValueError) as error:
             _report_unreadable(file, error, problems.of(file))
     return documents
 
 
 def _parse(text: str, source: str, documents: list[Document], problems: Problems) -> TaskList:
-    lines = _lines(text)
+    lines = split_lines(text)
     sections = read_front_matter(front_matter(lines, problems))
     for document in documents:
         sections += read_sections(document, os.path.basename(source))
@@ -99,7 +99,8 @@ def _parse(text: str, source: str, documents: list[Document], problems: Problems
     return TaskList(tuple(task for _, task in rows), source, warnings, options)
 
 
-def _lines(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a list's text, without its byte order mark and line ends."""
     return _LINE_END.split(text.removeprefix(_BOM))
 
 

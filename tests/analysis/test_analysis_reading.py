@@ -1,7 +1,6 @@
 """Whatever a module holds, it is read, and in time that grows with its size."""
 
 import ast
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from pyrunner_airflow.analysis.names import Names
 from pyrunner_airflow.analysis.reader import flow_of
 from pyrunner_airflow.tasklist import parse_lst
 from tests.analysis.analysed import row
+from tests.counting import count_calls
 
 LIBRARY = Path(ast.__file__).parent
 
@@ -41,21 +41,10 @@ def test_any_bytes_are_a_module_or_an_error_of_it(tmp_path_factory, data):
 
 
 def steps(root, lines, workers):
-    """Count the calls that an analysis makes: the same on every machine."""
+    """Count the calls that an analysis makes."""
     (root / "workers.py").write_text(f"from pyrunner import Worker\n{workers}")
     task_list = parse_lst("\n".join(lines), str(root / "my.lst"))
-    count = 0
-
-    def profile(_frame, event, _argument):
-        nonlocal count
-        count += event in {"call", "c_call"}
-
-    sys.setprofile(profile)
-    try:
-        Analyzer().analyse(task_list, lines, task_list.source)
-    finally:
-        sys.setprofile(None)
-    return count
+    return count_calls(Analyzer().analyse, task_list, lines, task_list.source)
 
 
 def workers(size, body):

@@ -1,13 +1,13 @@
 """The work grows with the size of a list, whatever its shape. How long it takes: `make bench`."""
 
 import random
-import sys
 
 import pytest
 from lst_text import row
 
 from pyrunner_airflow.tasklist import LstError, parse_lst
 from pyrunner_airflow.tasklist.layout import align
+from tests.counting import count_calls
 
 
 def parse(text):
@@ -16,22 +16,6 @@ def parse(text):
         str(parse_lst(text).warnings)
     except LstError as error:
         str(error)
-
-
-def steps(text, work=parse):
-    """Count the calls that something done to a list makes: the same on every machine."""
-    count = 0
-
-    def profile(_frame, event, _argument):
-        nonlocal count
-        count += event in {"call", "c_call"}
-
-    sys.setprofile(profile)
-    try:
-        work(text)
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def graph(parents):
@@ -81,8 +65,8 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_ten_times_the_size_takes_about_ten_times_the_work(shape):
     small, large = SHAPES[shape](300), SHAPES[shape](3000)
-    steps(small)  # imports what such a list needs
-    assert steps(large) < 12 * steps(small) + 1000
+    count_calls(parse, small)  # imports what such a list needs
+    assert count_calls(parse, large) < 12 * count_calls(parse, small) + 1000
 
 
 @pytest.mark.parametrize(
@@ -98,5 +82,5 @@ def test_ten_times_the_size_takes_about_ten_times_the_work(shape):
 )
 def test_aligning_takes_no_more_than_that_and_makes_no_more_of_it(shape):
     small, large = shape(300), shape(3000)
-    assert steps(large, align) < 12 * steps(small, align) + 1000
+    assert count_calls(align, large) < 12 * count_calls(align, small) + 1000
     assert len(align(large)) < 12 * len(align(small))
