@@ -10,18 +10,13 @@ from importlib import import_module
 
 import click
 
+from pyrunner_airflow.cli.failure import Failure
 from pyrunner_airflow.tasklist import LstError
 
-_COMMANDS = ("check", "fmt", "show", "init")
+_COMMANDS = ("check", "fmt", "show", "run", "init")
 
 
-class _Failure(click.ClickException):
-    """What stops a command: one message, without a traceback, and exit code 2."""
-
-    exit_code = 2
-
-
-class _Problems(_Failure):
+class _Problems(Failure):
     """The problems of a list, whose text says of each that it is an error."""
 
     def show(self, file: object = None) -> None:
@@ -49,7 +44,7 @@ class _Commands(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:  # who reads has had enough, as in `... | head`
                 raise
-            raise _Failure(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+            raise Failure(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
 
 
 @click.group(
@@ -60,6 +55,7 @@ class _Commands(click.Group):
     Examples:
       pyrunner-airflow check dags/
       pyrunner-airflow fmt config/my_sample_app.lst
+      pyrunner-airflow run config/my_sample_app.lst
       pyrunner-airflow init my_job
 
     Completion of commands, options and files, for bash (or zsh, fish):
@@ -71,7 +67,7 @@ class _Commands(click.Group):
 @click.version_option(package_name="pyrunner-airflow")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Check, format, show and start PyRunner task lists."""
+    """Check, format, show, run and start PyRunner task lists."""
     if os.environ.get("NO_COLOR"):
         ctx.color = False
     for stream in (sys.stdout, sys.stderr):

@@ -138,7 +138,7 @@ class XComContext(MutableMapping[str, Any]):
 
     Nothing is asked of Airflow before it is needed; what was read is kept for the attempt.
 
-    :param start: what the context holds before any row writes to it.
+    :param start: what the context holds before any row writes to it; values may be encoded.
     :param on_write: told of each write, so that :meth:`journal` can be called in good time.
     :param warn: told what the user should know.
     """
@@ -175,7 +175,8 @@ class XComContext(MutableMapping[str, Any]):
                 raise ContextValueError(f"context[{key!r}]: {error}") from error
         entry = self._ancestors().get(key)
         if entry is None and key in self._start:
-            return copy.deepcopy(self._start[key])
+            value = self._start[key]
+            return decode(*value) if isinstance(value, Encoded) else copy.deepcopy(value)
         entry = entry or self._find_elsewhere(key)
         if entry is None or entry.state == "deleted":
             raise KeyError(key)
@@ -221,7 +222,7 @@ class XComContext(MutableMapping[str, Any]):
         """
         if not self._writes():
             return
-        self._store.set(JOURNAL_KEY, {"writes": list(self._journal_rows(whole))})
+        self._store.set(JOURNAL_KEY, {"writes": self.writes(None if whole else JOURNAL_BYTES)})
         self._journal_exists = True
 
     def drop_journal(self) -> None:
@@ -239,6 +240,25 @@ class XComContext(MutableMapping[str, Any]):
                 self._ti.xcom_push(xcom_key(key), to_xcom(write.encoded.data))
         self._ti.xcom_push(INDEX_KEY, [_row(key, entry) for key, entry in sorted(index.items())])
 
+    def writes(self, room: int | None = None) -> list[list[Any]]:
+        """
+        Return what this task has written so far as JSON: a list for each key.
+
+        It holds the key, the time, and the parts of the encoded value, which a deleted key has not.
+
+        :param room: leave out what does not fit into so many characters.
+        """
+        rows = []
+        for key, write in dict(self._writes()).items():
+            row = [encode(key).data, write.time, *(write.encoded or ())]
+            if room is not None:
+                size = len(json.dumps(row))
+                if size > room:
+                    continue
+                room -= size
+            rows.append(row)
+        return rows
+
     def _write(self, key: str, write: Write) -> None:
         self._check_process()
         self._writes()[key] = write
@@ -254,17 +274,6 @@ class XComContext(MutableMapping[str, Any]):
                     self._own[decode(key)] = Write(moment, Encoded(*encoded) if encoded else None)
                 self._journal_is_read = True
             return self._own
-
-    def _journal_rows(self, whole: bool) -> Iterator[list[Any]]:
-        room = JOURNAL_BYTES
-        for key, write in dict(self._own).items():
-            row = [encode(key).data, write.time, *(write.encoded or ())]
-            if not whole:
-                size = len(json.dumps(row))
-                if size > room:
-                    continue
-                room -= size
-            yield row
 
     def _index(self) -> dict[str, Entry]:
         """Return the last write to each key that this task knows."""

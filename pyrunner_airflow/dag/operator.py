@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar
@@ -53,12 +54,15 @@ class WorkerOperator(PythonOperator):
     :ivar row: the row; its ARGUMENTS are ``op_args``.
     :ivar list_path: the task list's absolute path, from which the worker's app is found.
     :ivar options: the task list's options.
+    :ivar take_writes: told at the end of each attempt what it wrote to the context, as
+        :meth:`~pyrunner_airflow.dag.context.XComContext.writes` has it; for who runs the DAG himself.
     """
 
     template_fields = ("module_name", "worker_name", "op_args", "arguments_text", "logfile")
     template_fields_renderers: ClassVar[dict[str, str]] = {}
     ui_color = "#fff"  # Airflow's own default, which a serialized DAG does not repeat for each task
 
+    take_writes: Callable[[list[list[Any]]], None] | None = None
     row: TaskRow
     list_path: str
     options: Options
@@ -159,6 +163,9 @@ class _AirflowHost:
         """Publish the context, and keep what another attempt needs."""
         if outcome.report:
             self.log("ERROR", outcome.report)
+        take_writes = self.airflow["task"].take_writes
+        if take_writes:
+            take_writes(self.context.writes())
         if outcome.error is None:
             self.context.publish()
             self.context.drop_journal()

@@ -1,0 +1,99 @@
+"""
+The process that ``run`` runs a list in: ``python -m pyrunner_airflow.cli.engine FD``, its order on stdin.
+
+What happens is told on the file descriptor FD, a JSON object a line. Whatever a worker prints, or does to its
+process, does not reach the one that shows it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from airflow.sdk import conf
+
+from pyrunner_airflow.dag.codec import Encoded, decode
+from pyrunner_airflow.dag.factory import PyRunnerDag
+from pyrunner_airflow.dag.parameters import is_selected
+from pyrunner_airflow.discovery.building import build_dag
+
+_BUNDLE = "pyrunner_airflow_run"
+_CALLBACKS = {
+    "on_execute_callback": "running",
+    "on_success_callback": "success",
+    "on_skipped_callback": "skipped",
+    "on_retry_callback": "up_for_retry",
+    "on_failure_callback": "failed",
+}
+"""What Airflow calls, and the state that a row is in then."""
+
+
+def main() -> int:
+    """Run a list, and return 0 if it succeeded."""
+    order = json.load(sys.stdin)
+    with open(int(sys.argv[1]), "w", buffering=1) as events:
+        tell = partial(_tell, events)
+        dag = build_dag(Path(order["list"]), Path(os.sep))
+        if order["dryrun"]:
+            tasks: Any = dag.tasks
+            tell(selected=[task.row.id for task in tasks if is_selected(task, order["conf"])])
+            return 0
+        _prepare(dag, order, tell)
+        _add_bundle(order["dags"])
+        run = dag.test(run_conf=order["conf"])
+        return 0 if run.state == "success" else 1
+
+
+def _tell(events: TextIO, **event: Any) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    log_size = os.fstat(1).st_size
+    events.write(json.dumps({**event, "time": time.time(), "log_size": log_size}) + "\n")
+
+
+def _prepare(dag: PyRunnerDag, order: dict[str, Any], tell: Callable[..., None]) -> None:
+    """Have each row start as the order says, and tell what becomes of it."""
+    tasks: Any = dag.tasks  # all of them ours
+    for task in tasks:
+        env = {**task.options.env, **order["env"]}
+        start = {**task.options.cvar, **order["cvar"]}
+        for key, _, *encoded in order["writes"]:
+            start.pop(decode(key), None)
+            if encoded:
+                start[decode(key)] = Encoded(*encoded)
+        task.options = task.options._replace(env=env, cvar=start)
+        task.take_writes = partial(_take_writes, tell)
+        for callback, state in _CALLBACKS.items():
+            setattr(task, callback, [partial(_take_state, tell, state)])
+
+
+def _take_writes(tell: Callable[..., None], writes: list[list[Any]]) -> None:
+    tell(writes=writes)
+
+
+def _take_state(tell: Callable[..., None], state: str, context: dict[str, Any]) -> None:
+    task, ti = context["task"], context["ti"]
+    tell(row=task.row.id, state=state, attempt=ti.try_number)
+
+
+def _add_bundle(dags: str) -> None:
+    """Put the list's folder before Airflow's own bundles, of which the first with the DAG is looked at."""
+    if Path(conf.get("core", "dags_folder")) == Path(dags):
+        return
+    bundle = {
+        "name": _BUNDLE,
+        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {"path": dags},
+    }
+    known: Any = conf.getjson("dag_processor", "dag_bundle_config_list")
+    os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps([bundle, *known])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
