@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ from pyrunner_airflow.dag.codec import Encoded, decode
 from pyrunner_airflow.dag.factory import PyRunnerDag
 from pyrunner_airflow.dag.parameters import is_selected
 from pyrunner_airflow.discovery.building import build_dag
+from pyrunner_airflow.tasklist import LstError
+from pyrunner_airflow.worker.running import WorkerFailed
 
 _BUNDLE = "pyrunner_airflow_run"
 _CALLBACKS = {
@@ -32,22 +35,33 @@ _CALLBACKS = {
     "on_failure_callback": "failed",
 }
 """What Airflow calls, and the state that a row is in then."""
+_AROUND = frozenset({"pyrunner_airflow.worker.running", "pyrunner_airflow.dag.operator"})
+"""The modules that stand between Airflow's code and a worker's."""
 
 
 def main() -> int:
-    """Run a list, and return 0 if it succeeded."""
+    """Run a list, and return 0 if it succeeded, 1 if a row failed, 2 if it could not be run."""
     order = json.load(sys.stdin)
     with open(int(sys.argv[1]), "w", buffering=1) as events:
         tell = partial(_tell, events)
-        dag = build_dag(Path(order["list"]), Path(os.sep))
-        if order["dryrun"]:
-            tasks: Any = dag.tasks
-            tell(selected=[task.row.id for task in tasks if is_selected(task, order["conf"])])
-            return 0
-        _prepare(dag, order, tell)
-        _add_bundle(order["dags"])
-        run = dag.test(run_conf=order["conf"])
-        return 0 if run.state == "success" else 1
+        try:
+            return _run(order, tell)
+        except Exception as error:
+            traceback.print_exc()
+            tell(error=str(error) if isinstance(error, LstError) else f"{type(error).__name__}: {error}")
+            return 2
+
+
+def _run(order: dict[str, Any], tell: Callable[..., None]) -> int:
+    dag = build_dag(Path(order["list"]), Path(os.sep))
+    if order["dryrun"]:
+        tasks: Any = dag.tasks
+        tell(selected=[task.row.id for task in tasks if is_selected(task, order["conf"])])
+        return 0
+    _prepare(dag, order, tell)
+    _add_bundle(order["dags"])
+    run = dag.test(run_conf=order["conf"])
+    return 0 if run.state == "success" else 1
 
 
 def _tell(events: TextIO, **event: Any) -> None:
@@ -79,7 +93,21 @@ def _take_writes(tell: Callable[..., None], writes: list[list[Any]]) -> None:
 
 def _take_state(tell: Callable[..., None], state: str, context: dict[str, Any]) -> None:
     task, ti = context["task"], context["ti"]
+    if state in ("failed", "up_for_retry"):
+        _print_error(context["exception"])
     tell(row=task.row.id, state=state, attempt=ti.try_number)
+
+
+def _print_error(error: BaseException) -> None:
+    """Print an error as its author would see it: from the worker's own code on."""
+    if isinstance(error, WorkerFailed):  # there is nothing but the code, which is in the log
+        return
+    frames = list(traceback.walk_tb(error.__traceback__))
+    ours = [number for number, (frame, _) in enumerate(frames) if frame.f_globals.get("__name__") in _AROUND]
+    for _ in range(max(ours, default=-1) + 1):
+        assert error.__traceback__
+        error.__traceback__ = error.__traceback__.tb_next
+    traceback.print_exception(error)
 
 
 def _add_bundle(dags: str) -> None:

@@ -26,6 +26,10 @@ dag = PyRunnerDag({path!r}, options_folder={top!r})
 """
 
 
+_QUIET = "airflow=WARNING airflow.task=INFO task=CRITICAL"
+"""What is logged: what the workers log; the engine shows their errors itself, without Airflow's frames."""
+
+
 class Left:
     """
     What a run leaves for the next one to go on with.
@@ -129,6 +133,8 @@ class Home:
             **os.environ,
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+            "AIRFLOW__LOGGING__LOG_FORMAT": "%(levelname)s - %(asctime)s - %(message)s",  # PyRunner's
+            "AIRFLOW__LOGGING__NAMESPACE_LEVELS": _QUIET,
         }
         if not is_configured():
             shutil.copyfile(_empty_database(tell), self._folder / "airflow.db")

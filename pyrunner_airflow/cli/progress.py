@@ -10,21 +10,27 @@ from rich.markup import escape
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pyrunner_airflow.tasklist import TaskList, TaskRow
 
 _LOG_LINES = 40
-_STYLES = {"success": "green", "skipped": "dim", "up_for_retry": "yellow", "failed": "red"}
+_STYLES = {"success": "green", "up_for_retry": "yellow", "failed": "red"}
+_WORDS = {"success": "done", "up_for_retry": "failed", "earlier": "done earlier"}
+_COUNTED = (("success", "done"), ("earlier", "done earlier"), ("skipped", "skipped"), ("failed", "failed"))
 
 
 class Progress:
     """
     Shows the rows of a list as they end, and the log of those that fail.
 
+    :param done: the rows that an earlier run has done.
     :ivar states: the last state of each row that was started, by its ID, in Airflow's words.
     """
 
-    def __init__(self, tasks: TaskList, log: Path) -> None:
+    def __init__(self, tasks: TaskList, done: Iterable[int], log: Path) -> None:
         self.states: dict[int, str] = {}
+        self._done = frozenset(done)
         self._rows = {row.id: row for row in tasks.rows}
         self._log = log
         self._console = Console(highlight=False, soft_wrap=True)
@@ -43,6 +49,8 @@ class Progress:
     def show(self, event: dict[str, Any]) -> None:
         """Show what the engine tells of a row."""
         row, state = self._rows[event["row"]], event["state"]
+        if state == "skipped" and row.id in self._done:
+            state = "earlier"
         self.states[row.id] = state
         if state == "running":
             self._began = event
@@ -50,39 +58,47 @@ class Progress:
             self._spinner.update(escape(f"{row.id} {row.name}{attempt}"))
             return
         self._spinner.update("")
-        seconds = event["time"] - self._began["time"] if self._began.get("row") == row.id else 0
-        self._line(row, state, f"{seconds:6.1f} s{_attempts(row, event)}")
-        if state in ("failed", "up_for_retry"):
-            self._show_log(self._began.get("log_size", 0), event["log_size"])
+        if state in ("skipped", "earlier"):
+            self._line(row, state, "")
+            return
+        self._line(row, state, f"{event['time'] - self._began['time']:6.1f} s{_attempts(row, event)}")
+        if state != "success":
+            self._show_log(self._began["log_size"], event["log_size"])
 
-    def show_end(self, succeeded: bool) -> None:
-        """Show which rows were not run, and how the run ended."""
+    def show_end(self, succeeded: bool, ended: str, go_on: str) -> None:
+        """
+        Show which rows were not run, and how the run ended.
+
+        :param ended: what became of a row that was still running.
+        :param go_on: the command that goes on where it failed.
+        """
         if not succeeded:
             for row in self._rows.values():
                 if row.id not in self.states:
                     self._line(row, "not run", "")
+                elif self.states[row.id] == "running":
+                    self.states[row.id] = "failed"
+                    self._line(row, "failed", f"  {ended}")
+                    self._show_log(self._began["log_size"])
         states = list(self.states.values())
-        counts = [
-            f"{states.count(state)} {what}"
-            for state, what in (("success", "done"), ("skipped", "skipped"), ("failed", "failed"))
-            if state in states
-        ]
+        counts = [f"{states.count(state)} {what}" for state, what in _COUNTED if state in states]
         end = "[green]succeeded[/]" if succeeded else "[bold red]failed[/]"
         self._console.print(f"{end}: {', '.join(counts) or 'no row was run'}")
         self._console.print(Text(f"log: {self._log}", style="dim"))
+        if not succeeded:
+            self._console.print(Text(f"to go on here: {go_on}", style="dim"))
 
     def _line(self, row: TaskRow, state: str, rest: str) -> None:
-        word = {"success": "done", "up_for_retry": "failed"}.get(state, state)
         text = Text(f"{row.id:>{self._ids}}  {row.name:<{self._names}}  ")
-        text.append(f"{word:<8}", style=_STYLES.get(state, "dim"))
+        text.append(f"{_WORDS.get(state, state):<8}", style=_STYLES.get(state, "dim"))
         text.append(rest)
         text.rstrip()
         self._console.print(text)
 
-    def _show_log(self, start: int, end: int) -> None:
+    def _show_log(self, start: int, end: int | None = None) -> None:
         with self._log.open("rb") as file:
             file.seek(start)
-            lines = file.read(end - start).decode(errors="replace").splitlines()
+            lines = file.read(-1 if end is None else end - start).decode(errors="replace").splitlines()
         for line in lines[-_LOG_LINES:]:
             self._console.print(Text(f"    {line}", style="dim"))
 

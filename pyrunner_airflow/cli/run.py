@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,7 +21,11 @@ from pyrunner_airflow.tasklist.diagnostics import did_you_mean
 from pyrunner_airflow.tasklist.graph import id_hints
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from pyrunner_airflow.tasklist import TaskList
+
+    Process = subprocess.Popen[str]
 
 _SECONDS_TO_END = 5.0
 """What Airflow gives a task after SIGTERM."""
@@ -115,15 +119,10 @@ def run(
             "conf": {**{name: value for name, value in conf.items() if value}, "cvar": cvar},
         }
         with _engine(home, order, lock) as (process, events):
-            if dryrun:
-                _tell_plan(tasks, events)
-            else:
-                _follow(process, events, home, tasks, left)
-            code = process.wait()
-    if code not in (0, 1):
-        what = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        raise Failure(f"the process that ran the list ended with {what}; its log is {home.log}")
-    context.exit(code)
+            succeeded = (
+                _tell_plan(events, home, tasks) if dryrun else _follow(process, events, home, tasks, left)
+            )
+    context.exit(0 if succeeded else 1)
 
 
 def _both(some: list[int] | None, others: list[int]) -> list[int]:
@@ -152,7 +151,7 @@ def _check_ids(tasks: TaskList, given: Iterable[int]) -> None:
 
 
 @contextmanager
-def _engine(home: Home, order: dict[str, Any], lock: int) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+def _engine(home: Home, order: dict[str, Any], lock: int) -> Iterator[tuple[Process, IO[str]]]:
     """Start the process that runs the list; what is left of it ends with the context."""
     environment = home.environment(lambda text: click.echo(text, err=True))
     ours, its = os.pipe()
@@ -179,42 +178,66 @@ def _engine(home: Home, order: dict[str, Any], lock: int) -> Iterator[tuple[subp
                 process.wait()
 
 
-def _tell_plan(tasks: TaskList, events: IO[str]) -> None:
+def _read(events: IO[str], home: Home) -> Iterator[dict[str, Any]]:
+    """Yield what the engine tells; raise Failure if it could not run the list."""
     for event in map(json.loads, events):
-        for row in tasks.rows:
-            what = "would run" if row.id in event["selected"] else "skipped"
-            click.echo(f"{row.id}  {row.name}: {what}")
+        if "error" in event:
+            raise Failure(f"{event['error'].rstrip()}\nThe whole log: {home.log}")
+        yield event
 
 
-def _follow(process: subprocess.Popen[str], events: IO[str], home: Home, tasks: TaskList, left: Left) -> None:
-    """Show what happens, and keep what is left after each row, until the list ends."""
+def _tell_plan(events: IO[str], home: Home, tasks: TaskList) -> bool:
+    selected = next(_read(events, home))["selected"]
+    for row in tasks.rows:
+        click.echo(f"{row.id}  {row.name}: {'would run' if row.id in selected else 'skipped'}")
+    return True
+
+
+def _follow(process: Process, events: IO[str], home: Home, tasks: TaskList, left: Left) -> bool:
+    """Show what happens, and keep what is left after each row; say whether the run succeeded."""
     from pyrunner_airflow.cli.progress import Progress  # takes long to load: meanwhile the engine starts
 
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.default_int_handler)
-    with Progress(tasks, home.log) as progress:
+    progress = Progress(tasks, left.done(), home.log)
 
-        def take(event: dict[str, Any]) -> bool:
-            """Say whether a row ended."""
-            if "writes" in event:
-                left.take_writes(event["writes"])
-                return False
-            progress.show(event)
-            left.states[event["row"]] = event["state"]
-            home.save(left)
-            return bool(event["state"] != "running")
+    def take(event: dict[str, Any]) -> bool:
+        """Say whether a row ended."""
+        if "writes" in event:
+            left.take_writes(event["writes"])
+            return False
+        progress.show(event)
+        left.states[event["row"]] = event["state"]
+        home.save(left)
+        return bool(event["state"] != "running")
 
+    interrupted = False
+    with progress:
         try:
-            for line in events:
-                take(json.loads(line))
+            for event in _read(events, home):
+                take(event)
         except KeyboardInterrupt:
-            process.terminate()  # the worker's hooks still run, and what it wrote is kept
-            timer = threading.Timer(_SECONDS_TO_END, os.killpg, (process.pid, signal.SIGKILL))
-            timer.start()
-            any(take(json.loads(line)) for line in events)
-            timer.cancel()
-            raise
+            interrupted = True
+            _stop(process, lambda: any(map(take, _read(events, home))))
     code = process.wait()
+    if not (progress.states or code == 0 or interrupted):
+        raise Failure(f"Airflow's process ended with {_end(code)}: see {home.log}")
     if code == 0:
         home.forget()
-    progress.show_end(code == 0)
+    ended = "interrupted" if interrupted else f"its process ended with {_end(code)}"
+    progress.show_end(code == 0, ended, shlex.join(["pyrunner-airflow", "run", "-r", tasks.source]))
+    return code == 0
+
+
+def _stop(process: Process, wait_for_row: Callable[[], object]) -> None:
+    """End the run once the hooks of the row's worker have run, and what it wrote has been told."""
+    process.terminate()
+    timer = threading.Timer(_SECONDS_TO_END, os.killpg, (process.pid, signal.SIGKILL))
+    timer.start()
+    wait_for_row()
+    timer.cancel()
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def _end(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
