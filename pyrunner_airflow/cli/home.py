@@ -36,13 +36,19 @@ class Left:
 
     :ivar states: the last state of each row that was started, by its ID, in Airflow's words.
     :ivar cvar: what the context started with.
+    :ivar selection: the run parameters that say which rows take part.
     """
 
     def __init__(
-        self, states: Mapping[str, str] = {}, cvar: Mapping[str, str] = {}, writes: Any = ()
+        self,
+        states: Mapping[str, str] = {},
+        cvar: Mapping[str, str] = {},
+        selection: Mapping[str, Any] = {},
+        writes: Iterable[Sequence[Any]] = (),
     ) -> None:
         self.states = {int(row_id): state for row_id, state in states.items()}
         self.cvar = dict(cvar)
+        self.selection = dict(selection)
         self._writes: dict[str, Any] = {}
         self.take_writes(writes)
 
@@ -56,13 +62,29 @@ class Left:
         for key in cvar:
             self._writes.pop(json.dumps(key), None)
 
+    def narrow(self, selection: Mapping[str, Any]) -> None:
+        """Leave out, of the rows that took part so far, those that this selection leaves out."""
+        for name, value in selection.items():
+            before = self.selection.get(name)
+            if name == "norun":
+                self.selection[name] = [*(before or ()), *(value or ())]
+            elif name == "exec_only" and value is not None and before is not None:
+                self.selection[name] = [row_id for row_id in before if row_id in value]
+            elif value is not None:
+                self.selection[name] = value
+
     def done(self) -> list[int]:
         """Return the rows that need not run again."""
         return [row_id for row_id, state in self.states.items() if state in ("success", "skipped")]
 
     def as_json(self) -> dict[str, Any]:
         """Return what makes an equal object."""
-        return {"states": self.states, "cvar": self.cvar, "writes": list(self._writes.values())}
+        return {
+            "states": self.states,
+            "cvar": self.cvar,
+            "selection": self.selection,
+            "writes": list(self._writes.values()),
+        }
 
 
 class Home:

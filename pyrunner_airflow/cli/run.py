@@ -101,7 +101,8 @@ def run(
     """
     _, tasks = lists.read(file)
     if exec_proc_name is not None:
-        exec_only = _both(exec_only, _named(tasks, exec_proc_name))
+        named = _named(tasks, exec_proc_name)
+        exec_only = named if exec_only is None else [id_ for id_ in named if id_ in exec_only]
     _check_ids(
         tasks, [*(exec_only or ()), *(norun or ()), *(id_ for id_ in (below, above) if id_ is not None)]
     )
@@ -109,24 +110,24 @@ def run(
     with home.locked() as lock:
         left = home.load() if restart else Left()
         left.start_with(cvar)
-        conf = {"exec_only": exec_only, "norun": [*(norun or ()), *left.done()], "from": below, "to": above}
+        left.narrow({"exec_only": exec_only, "norun": norun, "from": below, "to": above})
         order = {
             **left.as_json(),
             "list": os.path.abspath(file),
             "dags": str(home.dags),
             "dryrun": dryrun,
             "env": env,
-            "conf": {**{name: value for name, value in conf.items() if value}, "cvar": cvar},
+            "conf": {
+                **left.selection,
+                "norun": [*left.selection["norun"], *left.done()],
+                "cvar": cvar,
+            },
         }
         with _engine(home, order, lock) as (process, events):
             succeeded = (
                 _tell_plan(events, home, tasks) if dryrun else _follow(process, events, home, tasks, left)
             )
     context.exit(0 if succeeded else 1)
-
-
-def _both(some: list[int] | None, others: list[int]) -> list[int]:
-    return others if some is None else [id_ for id_ in others if id_ in some]
 
 
 def _named(tasks: TaskList, name: str) -> list[int]:
@@ -199,7 +200,8 @@ def _follow(process: Process, events: IO[str], home: Home, tasks: TaskList, left
 
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.default_int_handler)
-    progress = Progress(tasks, left.done(), home.log)
+    done = frozenset(left.done())
+    progress = Progress(tasks, {row_id for row_id in done if left.states[row_id] == "success"}, home.log)
 
     def take(event: dict[str, Any]) -> bool:
         """Say whether a row ended."""
@@ -207,7 +209,8 @@ def _follow(process: Process, events: IO[str], home: Home, tasks: TaskList, left
             left.take_writes(event["writes"])
             return False
         progress.show(event)
-        left.states[event["row"]] = event["state"]
+        if event["row"] not in done:  # those are skipped now
+            left.states[event["row"]] = event["state"]
         home.save(left)
         return bool(event["state"] != "running")
 

@@ -1,0 +1,286 @@
+"""`run`: a list here and now, and again with -r from where it failed."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from command import PROGRAM, on_terminal, run
+
+LIST = """\
+#AIRFLOW [pyrunner.cvar]
+#AIRFLOW standing = "from the list"
+#AIRFLOW region = "none"
+1|-1|1|0|Start|workers|Start||
+2|1|2|0|Flaky|workers|Flaky||
+3|1|1|0|Needs a file|workers|NeedsFile||
+4|2,3|1|0|End|workers|End|$ENV{MODE}|
+5|2|1|0|Not wanted|workers|Start||
+"""
+
+WORKERS = """\
+import datetime, json, os, pathlib, signal, time
+
+from pyrunner import Worker
+
+
+class Start(Worker):
+    def run(self):
+        self.context["path"] = pathlib.PurePosixPath("/data")
+        self.context["day"] = datetime.datetime(2026, 1, 31)
+        self.context["a?b"] = "an odd key"
+        self.context["gone"] = self.context["standing"]
+        print("printed by row 1")
+
+
+class Flaky(Worker):
+    def run(self):
+        self.context.pop("standing", None)
+        self.context["flaky"] = self.context.get("flaky", 0) + 1
+        if self.context["flaky"] == 1:
+            print("printed before it failed")
+            raise ValueError("only the first time")
+
+    def on_success(self):
+        del self.context["gone"]
+
+
+class NeedsFile(Worker):
+    def run(self):
+        self.context["tried"] = self.context.get("tried", 0) + 1
+        return 0 if os.path.exists("there") else 7
+
+
+class End(Worker):
+    def run(self):
+        with open("end.json", "w") as file:
+            json.dump({key: repr(value) for key, value in self.context.items()}, file)
+        if self.argv[0] == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.argv[0] == "wait":
+            time.sleep(60)
+
+    def on_exit(self):
+        pathlib.Path("exited").touch()
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def state_folder(tmp_path_factory):
+    """Where all of these keep what they need, so that only the first makes a database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.delenv("AIRFLOW_HOME", raising=False)
+        yield
+
+
+def make_job(folder):
+    (folder / "config").mkdir(parents=True)
+    (folder / "workers").mkdir()
+    (folder / "config/job.lst").write_text(LIST)
+    (folder / "workers/workers.py").write_text(WORKERS)
+    return folder / "config/job.lst"
+
+
+@pytest.fixture
+def job(tmp_path):
+    return make_job(tmp_path / "app")
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory):
+    """A run that fails, one that goes on, and one that finds nothing to go on with."""
+    job = make_job(tmp_path_factory.mktemp("story") / "app")
+    failed = run("run", "--env", "MODE=end", "--cvar", "region=north", "--cvar", "x=1", "-N", "5", job)
+    (job.parents[1] / "there").touch()
+    went_on = run("run", "-r", "--env", "MODE=end", "--cvar", "x=2", job)
+    end = json.loads((job.parents[1] / "end.json").read_text())
+    return job, failed, went_on, end, run("run", "-r", job)
+
+
+def test_each_row_is_shown_with_how_it_ended(story):
+    _, failed, *_ = story
+    lines = {
+        line.split()[0]: " ".join(line.split()[1:]) for line in failed.out.splitlines() if line[:1].isdigit()
+    }
+    assert failed.code == 1
+    assert lines["1"].startswith("Start done ")
+    assert lines["2"].startswith("Flaky done ")
+    assert lines["2"].endswith("s attempt 2 of 2")
+    assert lines["3"].startswith("Needs a file failed ")
+    assert lines["4"] == "End not run"
+    assert "\nfailed: 2 done, 1 skipped, 1 failed\n" in failed.out
+
+
+def test_of_a_failed_attempt_the_log_is_shown_from_the_workers_own_code_on(story):
+    job, failed, *_ = story
+    attempt = failed.out[failed.out.index("attempt 1 of 2, the next follows in 0 s") :]
+    assert attempt.splitlines()[1] == "    printed before it failed"
+    assert '    Traceback (most recent call last):\n      File "' in attempt
+    assert f"{job.parents[1]}/workers/workers.py" in attempt
+    assert "    ValueError: only the first time\n" in attempt
+    assert "site-packages" not in failed.out
+    assert "printed by row 1" not in failed.out
+
+
+def test_a_return_code_is_told_in_a_line(story):
+    _, failed, *_ = story
+    assert 'row 3 "Needs a file" (workers.NeedsFile) failed: return code 7; attempt 1 of 1' in failed.out
+
+
+def test_without_a_terminal_there_are_no_colours_and_nothing_moves(story):
+    _, failed, went_on, *_ = story
+    assert "\x1b" not in failed.out + went_on.out
+
+
+def test_all_that_was_logged_is_in_a_file_that_is_named(story):
+    _, _, went_on, *_ = story
+    log = next(line for line in went_on.out.splitlines() if line.startswith("log: "))
+    assert "Done." in Path(log.removeprefix("log: ")).read_text()
+
+
+def test_a_failed_run_names_the_command_that_goes_on(story):
+    job, failed, *_ = story
+    assert failed.out.endswith(f"to go on here: pyrunner-airflow run -r {job}\n")
+
+
+def test_restart_runs_what_did_not_succeed(story):
+    _, _, went_on, *_ = story
+    words = [" ".join(line.split()) for line in went_on.out.splitlines()]
+    assert went_on.code == 0
+    assert "1 Start done earlier" in words
+    assert "2 Flaky done earlier" in words
+    assert "5 Not wanted skipped" in words  # as the first time
+    assert "succeeded: 2 done, 2 done earlier, 1 skipped" in words
+
+
+def test_restart_keeps_the_context(story):
+    _, _, _, end, _ = story
+    assert end == {
+        "path": "PurePosixPath('/data')",
+        "day": "datetime.datetime(2026, 1, 31, 0, 0)",
+        "a?b": "'an odd key'",
+        "flaky": "2",
+        "tried": "2",  # also what a row wrote that failed
+        "region": "'north'",  # what the run started with
+        "x": "'2'",  # and what is given anew
+    }
+
+
+def test_restart_has_nothing_to_go_on_with_after_a_success(story):
+    job, *_, again = story
+    assert again.code == 2
+    assert again.err == (
+        f"Error: there is nothing to go on with: the last run of {job} succeeded, or there was none\n"
+    )
+
+
+def test_a_worker_that_takes_its_process_down_is_a_failed_row(job):
+    (job.parents[1] / "there").touch()
+    done = run("run", "--env", "MODE=die", "-x", "1,4", job)
+    assert done.code == 1
+    assert "4  End           failed    its process ended with SIGKILL\n" in done.out
+    assert "failed: 1 done, " in done.out
+
+
+def test_interrupted_the_workers_hooks_still_run(job):
+    """And while it runs, no second one starts."""
+    process = subprocess.Popen(
+        [*PROGRAM, "run", "--env", "MODE=wait", "-x", "4", job], stdout=subprocess.PIPE, text=True
+    )
+    wait_for(job.parents[1] / "end.json")
+    second = run("run", job)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert second.code == 2
+    assert second.err == f"Error: {job} is running already: wait for its end\n"
+    assert process.returncode == 1
+    assert (job.parents[1] / "exited").exists()
+    assert "WorkerTerminated" in out
+    assert "to go on here: " in out
+
+
+def wait_for(path):
+    give_up = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+
+
+def test_on_a_terminal_one_sees_which_row_runs(job):
+    code, shown = on_terminal("run", "-x", "1", job, columns=40)
+    assert code == 0
+    assert "starting Airflow" in shown
+    assert "1 Start" in shown
+    assert "\x1b[32mdone" in shown
+
+
+def test_dryrun_tells_which_rows_would_be_run_and_runs_none(job):
+    done = run("run", "--dryrun", "--from", "2", "-N", "5", job)
+    assert done == (
+        0,
+        "1  Start: skipped\n2  Flaky: would run\n3  Needs a file: skipped\n4  End: would run\n"
+        "5  Not wanted: skipped\n",
+        "",
+    )
+
+
+def test_a_configured_airflow_is_the_one_it_runs_in(job, tmp_path):
+    """Its own bundles stay as they are."""
+    home = tmp_path / "home"
+    airflow = [sys.executable, "-m", "airflow"]
+    env = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    subprocess.run([*airflow, "db", "migrate"], env=env, check=True, capture_output=True)
+    done = subprocess.run(
+        [*airflow, "pyrunner", "run", "-x", "1", job], env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    with sqlite3.connect(home / "airflow.db") as database:
+        runs = database.execute("SELECT dag_id, state FROM dag_run").fetchall()
+        bundles = database.execute("SELECT name, active FROM dag_bundle").fetchall()
+    assert runs == [("job", "success")]
+    assert ("dags-folder", 1) in bundles
+
+
+def test_an_airflow_that_cannot_run_is_told_in_a_line(job):
+    done = run("run", job, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="postgresql+psycopg2://nowhere.invalid/x")
+    assert done.code == 2
+    assert done.err.startswith("Error: OperationalError: ")
+    assert "The whole log: " in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-x", "1,7"], "No row has the ID 7. IDs in this list: 1 to 5."),
+        (["--to", "9"], "No row has the ID 9. IDs in this list: 1 to 5."),
+        (
+            ["-x", "one"],
+            "Invalid value for '-x' / '--exec-only': 'one' is not a list of row IDs, such as 2,3",
+        ),
+        (["--exec-proc-name", "flaky"], "No row has the PROCESS_NAME 'flaky'. Did you mean Flaky?"),
+        (["--cvar", "day"], "Invalid value for '--cvar': 'day' is not of the form NAME=VALUE"),
+        (["-r"], "there is nothing to go on with"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_runs(job, options, message):
+    done = run("run", *options, job)
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_a_list_with_errors_is_not_run(job):
+    job.write_text("1|-1|1|0|Start|workers|Start\n1|-1|1|0|Start|workers|Start\n")
+    done = run("run", job)
+    assert done.code == 2
+    assert "error[duplicate-id]" in done.err
+
+
+def test_nobody_else_may_read_what_is_kept(story, state_folder):
+    folders = Path(os.environ["XDG_STATE_HOME"], "pyrunner-airflow").glob("job-*")
+    assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
