@@ -74,6 +74,10 @@ class Reader:
         """What `make demo` prints."""
         return self.run("make demo")
 
+    def run_here(self, line: str) -> str:
+        """Run a line of shell as somebody who has not set up an Airflow."""
+        return self.run(f'unset "${{!AIRFLOW@}}"; {line}', XDG_STATE_HOME=str(self.clone / "state"))
+
     def stop(self) -> None:
         self._airflow.stop()
 
@@ -279,6 +283,15 @@ def compare_with_show(reader: Reader, block: str) -> None:
     assert reader.run(f"pyrunner-airflow show {path}") == block
 
 
+def run_here(reader: Reader, line: str) -> None:
+    assert reader.run_here(line)
+
+
+def compare_with_run(reader: Reader, block: str) -> None:
+    printed = reader.run_here("pyrunner-airflow run load_orders/config/load_orders.lst")
+    assert re.sub(r"\d+\.\d s", "0.2 s", printed).splitlines()[:2] == block.splitlines()
+
+
 def compare_with_mermaid(reader: Reader, block: str) -> None:
     path = "example_lst/my_sample_app/config/my_sample_app.lst"
     assert reader.run(f"pyrunner-airflow show --format mermaid {path}") == block
@@ -324,12 +337,14 @@ STEPS: list[tuple[str, str, Callable[[Reader, str], None]]] = [
     ("console", r"\$ airflow backfill create --dag-id my_sample_app_daily ", backfill),
     ("console", r"\$ pyrunner-airflow init ", start_job),
     ("console", r"\$ (pyrunner-airflow (fmt|show) |python -m pytest load_orders$)", run_in_clone),
+    ("console", r"\$ pyrunner-airflow run ", run_here),
     ("console", r"\$ pyrunner-airflow check example_lst$", check_lists),
     ("python", r"(?s).*\bPyRunnerDag\(", add_python_dag),
     ("python", r"(?s).*\bimport Worker\b", run_unit_test),
     ("ini", r"\[dag_processor\]\ndag_importer_configs", configure_importer),
     ("", r"\$ airflow dags trigger --run-id demo", compare_with_demo),
     ("", r"retry_with_wait: ", compare_with_show),
+    ("", r"1  Greet  done ", compare_with_run),
     ("mermaid", r"flowchart TD\n", compare_with_mermaid),
     ("yaml", r"- id: ", look_for_hooks),
     ("", r"#ID\|", parse_list),

@@ -9,9 +9,9 @@ from airflow.cli.cli_config import ActionCommand, Arg
 
 def get_commands() -> list[ActionCommand]:
     """Return what ``airflow`` adds to its own commands."""
-    what = "check, fmt, show or init, and its arguments or --help"
+    what = "check, fmt, show, run or init, and its arguments or --help"
     rest = Arg(("arguments",), nargs=argparse.REMAINDER, help=what)  # type: ignore[no-untyped-call]
-    return [ActionCommand("pyrunner", "Check, format, show and start PyRunner task lists", _run, [rest])]
+    return [ActionCommand("pyrunner", "Check, format, show, run and start PyRunner task lists", _run, [rest])]
 
 
 def _run(args: argparse.Namespace) -> None:

@@ -89,4 +89,10 @@ def _tell(folder: Path, files: dict[str, str]) -> None:
     for path in files:
         click.echo(f"made {folder / path}")
     job = shlex.quote(str(folder))
-    click.echo(f"\nNext:\n  pyrunner-airflow check {job}\n  python -m pytest {job}")
+    task_list = shlex.quote(str(folder / f"config/{folder.name}.lst"))
+    click.echo(
+        f"\nNext:\n"
+        f"  pyrunner-airflow check {job}\n"
+        f"  python -m pytest {job}\n"
+        f"  pyrunner-airflow run {task_list}"
+    )

@@ -156,7 +156,7 @@ def _engine(home: Home, order: dict[str, Any], lock: int) -> Iterator[tuple[Proc
     """Start the process that runs the list; what is left of it ends with the context."""
     environment = home.environment(lambda text: click.echo(text, err=True))
     ours, its = os.pipe()
-    with home.log.open("wb") as log, open(ours) as events:
+    with home.log.open("ab" if order["dryrun"] else "wb") as log, open(ours) as events:
         process = subprocess.Popen(
             [sys.executable, "-m", "pyrunner_airflow.cli.engine", str(its)],
             stdin=subprocess.PIPE,

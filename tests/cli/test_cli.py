@@ -8,7 +8,7 @@ import sys
 import pytest
 from command import PROGRAM, on_terminal, run
 
-COMMANDS = ["check", "fmt", "show", "init"]
+COMMANDS = ["check", "fmt", "show", "run", "init"]
 
 
 @pytest.fixture
