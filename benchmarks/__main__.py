@@ -12,7 +12,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import jobs, runs
+from benchmarks import commands, jobs, runs
 
 ROUNDS = 5
 DAG_FACTORY = os.environ.get("DAG_FACTORY", "")
@@ -81,6 +80,7 @@ def comparisons(folder: Path) -> Iterator[Comparison]:
     yield Comparison("10,000 writes to one context key", (writes,))
     yield from _context_calls(folder, chain_rows=100, writers=200)
     yield _check(folder)
+    yield from _run(folder)
     yield _sample_in_process(folder)
 
 
@@ -174,15 +174,36 @@ def _check(folder: Path) -> Comparison:
     place = _new_folder(folder, "check")
     jobs.write_lists(place, {"job": jobs.layers(1000)})
     (place / "workers.py").write_text(jobs.WORKERS)
+    side = Side("ours", lambda: commands.ours("check", place), {"time": 0.3})
+    return Comparison("`check` of 1,000 rows, the whole command", (side,))
 
-    def measure() -> Result:
-        started = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "pyrunner_airflow", "check", place], check=True, capture_output=True
-        )
-        return {"time": time.perf_counter() - started}
 
-    return Comparison("`check` of 1,000 rows, the whole command", (Side("ours", measure, {"time": 0.3}),))
+def _run(folder: Path) -> Iterator[Comparison]:
+    dags = _new_folder(folder, "dags_by_hand")
+    runs.add_sample(dags)
+    sample = dags / "my_sample_app/config/my_sample_app.lst"
+    (dags / "pyrunner_lst.py").unlink()  # `dags test` would load the list too
+    yield Comparison(
+        "`run` of the sample job, the whole command",
+        (
+            Side("ours", lambda: commands.ours("run", sample), {}),
+            Side("`dags test` by hand", lambda: commands.dags_test(dags, "sample_by_hand"), {"time": 1.1}),
+        ),
+    )
+    apps = {rows: commands.write_app(folder / f"run_{rows}", jobs.chain(rows)) for rows in (1, 20)}
+
+    def one_more_row() -> Result:
+        few, many = (commands.ours("run", apps[rows])["time"] for rows in (1, 20))
+        return {"time": many, "task": (many - few) / 19}
+
+    yield Comparison(
+        "`run` of 20 layers of one no-op row",
+        (
+            Side("ours", one_more_row, {"task": 0.15}),
+            Side("`pyrunner`", lambda: commands.pyrunner(apps[20]), {"time": 1.0}),
+        ),
+        rounds=3,
+    )
 
 
 def _sample_in_process(folder: Path) -> Comparison:
@@ -201,14 +222,15 @@ def _sample_in_process(folder: Path) -> Comparison:
 def scheduled() -> Iterator[Comparison]:
     """Yield what is run by a real scheduler; Airflow runs until the last has been asked for."""
     with runs.airflow() as airflow:
-        runs.add_no_ops(airflow.dags_folder, "no_ops", jobs.layers(20))
+        # One row at a time: rows that run side by side slow each other down, by how many there happen to be.
+        runs.add_no_ops(airflow.dags_folder, "no_ops", jobs.chain(20))
         runs.add_sample(airflow.dags_folder)
 
         def side(name: str, dag_id: str, targets: Mapping[str, float]) -> Side:
             return Side(name, lambda: runs.time_run(airflow, dag_id), targets)
 
         yield Comparison(
-            "20 no-op rows, LocalExecutor",
+            "a chain of 20 no-op rows, LocalExecutor",
             (side("ours", "no_ops", {}), side("by hand", "no_ops_by_hand", {"task": 1.1})),
         )
         yield Comparison(
@@ -292,13 +314,13 @@ _FORMATS: Mapping[str, Callable[[float], str]] = {
 
 def main() -> None:
     """Print the table."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 190)
     table = Table(
         "measure",
         "",
         *_FORMATS,
         "to reach",
-        title=f"medians of {ROUNDS}; in brackets how many times theirs ours is",
+        title="medians; in brackets how many times theirs ours is",
     )
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"AIRFLOW_HOME": folder, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
