@@ -23,7 +23,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, Protocol
 
-from pyrunner_airflow.dag.codec import ContextValueError, Encoded, decode, encode, to_xcom
+from pyrunner_airflow.dag.codec import Encoded, decode, encode, to_xcom
+from pyrunner_airflow.worker.codec import ContextValueError
+from pyrunner_airflow.worker.context import ContextProcessError
 
 INDEX_KEY = "pyrunner.context"
 JOURNAL_KEY = "pyrunner.context"
@@ -71,10 +73,6 @@ class StateStore(Protocol):
 
 class ContextIndexError(ValueError):
     """An index XCom that somebody edited into something else."""
-
-
-class ContextProcessError(RuntimeError):
-    """A child process of the worker used the context, which can reach Airflow only from the worker's own."""
 
 
 class Entry(NamedTuple):
@@ -363,10 +361,7 @@ class XComContext(MutableMapping[str, Any]):
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
-            raise ContextProcessError(
-                "a child process can only read what the worker has read before: hand it the values, and let "
-                "it return what is to be written to the context"
-            )
+            raise ContextProcessError
 
 
 def _row(key: str, entry: Entry) -> dict[str, Any]:
