@@ -54,7 +54,7 @@ _IMMUTABLE = _ATOMS | {date, timedelta, Decimal, UUID, pendulum.DateTime, pendul
 _CONTAINERS = {f"builtins.{cls.__name__}": cls for cls in (tuple, set, frozenset)}
 _FORMS: dict[type, Any] = {cls: serialize(cls()) for cls in _CONTAINERS.values()}
 _SERDE_TYPES = frozenset(
-    {date, datetime, timedelta, Decimal, UUID, pendulum.Date, pendulum.DateTime, pendulum.Timezone}
+    {date, datetime, timedelta, Decimal, pendulum.Date, pendulum.DateTime, pendulum.Timezone}
 )
 """Types of a kind that serde carries too, but not always unchanged."""
 _SERDE_MODULES = frozenset({"datetime", "decimal", "numpy", "pandas", "pendulum", "uuid", "zoneinfo"})

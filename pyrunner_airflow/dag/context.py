@@ -21,6 +21,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from pyrunner_airflow.dag.codec import Encoded, decode, encode, to_xcom
@@ -139,6 +140,7 @@ class XComContext(MutableMapping[str, Any]):
     :param start: what the context holds before any row writes to it.
     :param on_write: told of each write, so that :meth:`journal` can be called in good time.
     :param warn: told what the user should know.
+    :param is_handed_on: the worker is in another interpreter, which alone may know some of the values.
     """
 
     def __init__(
@@ -148,7 +150,10 @@ class XComContext(MutableMapping[str, Any]):
         start: Mapping[str, Any],
         on_write: Callable[[], None],
         warn: Callable[[str], None],
+        *,
+        is_handed_on: bool = False,
     ) -> None:
+        self._decode = partial(decode, is_handed_on=is_handed_on)
         self._ti = ti
         self._store = store
         self._start = start
@@ -168,7 +173,7 @@ class XComContext(MutableMapping[str, Any]):
             if write.encoded is None:
                 raise KeyError(key)
             try:
-                return decode(*write.encoded)
+                return self._decode(*write.encoded)
             except ContextValueError as error:
                 raise ContextValueError(f"context[{key!r}]: {error}") from error
         entry = self._ancestors().get(key)
@@ -180,7 +185,7 @@ class XComContext(MutableMapping[str, Any]):
         if key not in self._read:
             self._read[key] = self._pull_value(key, entry)
         try:
-            return decode(self._read[key], entry.orders)
+            return self._decode(self._read[key], entry.orders)
         except ContextValueError as error:
             raise _unreadable(key, entry, error) from error
 

@@ -14,7 +14,6 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any, Callable, Dict, Iterator, Mapping
-from uuid import UUID
 
 from . import arrays, models
 from .kind import Kind, Refused
@@ -48,8 +47,8 @@ class Kinds(Mapping[str, Kind]):
             return self._names[cls]
         if isinstance(value, Enum):
             return "enum"
-        if cls.__name__ == "ZoneInfo" and cls.__module__ == "zoneinfo":
-            return "ZoneInfo"
+        if (cls.__module__, cls.__name__) in _LAZY:
+            return cls.__name__
         return arrays.kind_of(value) or (None if models.fields_of(value) is None else "model")
 
     def is_same(self, value: Any, other: Any) -> bool:
@@ -130,6 +129,14 @@ def _load_zone(key: str) -> Any:
     return ZoneInfo(key)
 
 
+def _load_uuid(text: str) -> Any:
+    from uuid import UUID
+
+    return UUID(text)
+
+
+_LAZY = frozenset({("zoneinfo", "ZoneInfo"), ("uuid", "UUID")})
+"""Classes of modules that are imported only where there are such values."""
 _FACTORIES: Dict[str, type] = {
     cls.__name__: cls for cls in (list, dict, set, tuple, str, int, float, bool, bytes, deque)
 }
@@ -156,7 +163,7 @@ STANDARD: Dict[str, Kind] = {
     "timedelta": Kind(timedelta, lambda v: [v.days, v.seconds, v.microseconds], lambda d: timedelta(*d)),
     "timezone": Kind(timezone, lambda v: list(v.__getinitargs__()), lambda d: timezone(*d)),
     "ZoneInfo": Kind(None, lambda v: v.key, _load_zone),
-    "UUID": Kind(UUID, str, UUID),
+    "UUID": Kind(None, str, _load_uuid),
     **{cls.__name__: Kind(cls, str, cls) for cls in (PosixPath, PurePosixPath, PureWindowsPath, WindowsPath)},
 }
 """Those that need the standard library alone."""

@@ -3,12 +3,11 @@ Context values of an author's own classes: members of an Enum, dataclasses, attr
 
 Only a class that may be loaded, by Airflow's ``[core] allowed_deserialization_classes``, is imported, and
 none is called. A member of an Enum is also found in a module that the worker has imported already: that runs
-no code. attrs and pydantic are not imported: whoever has such a value has done that.
+no code. dataclasses, attrs and pydantic are not imported: whoever has such a value has done that.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import re
 import sys
@@ -54,7 +53,8 @@ def _is_pydantic(cls: type) -> bool:
 def _field_names(cls: Any) -> list[str] | None:
     if _is_pydantic(cls):
         return list(cls.model_fields if hasattr(cls, "model_fields") else cls.__fields__)  # pydantic 2, 1
-    if dataclasses.is_dataclass(cls):
+    dataclasses = sys.modules.get("dataclasses")
+    if dataclasses and dataclasses.is_dataclass(cls):
         return [field.name for field in dataclasses.fields(cls)]
     return [field.name for field in cls.__attrs_attrs__] if hasattr(cls, "__attrs_attrs__") else None
 

@@ -8,7 +8,6 @@ log lines. What comes back is an :class:`Outcome`.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import traceback
 from contextlib import ExitStack, contextmanager
@@ -307,6 +306,8 @@ def _is_last(job: Job, host: Host, error: BaseException | None) -> bool:
 
 
 def _report(job: Job, cause: str, is_last: bool) -> str:
+    import socket  # which costs more than all else that a worker which succeeds needs
+
     if is_last:
         advice = "mend the cause and clear the failed tasks of this run"
     else:

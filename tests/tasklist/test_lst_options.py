@@ -156,6 +156,7 @@ PYRUNNER_VALUES = [
     ),
     ("templates", "false", False, '"false"'),
     ("app_root", '"/srv/app"', "/srv/app", "[]"),
+    ("python", '"~/venv/bin/python"', "~/venv/bin/python", '""'),
     ("cwd", '"work"', "work", '""'),
 ]
 
