@@ -57,7 +57,17 @@ _STANDARD = Kinds(STANDARD)
 
 
 class WorkerRaised(Exception):
-    """An exception of a worker in an interpreter of its own: its type's name, its text, its traceback."""
+    """
+    An exception of a worker in an interpreter of its own.
+
+    :ivar name: its type's name.
+    :ivar text: its text.
+    """
+
+    def __init__(self, name: str, text: str, python: str, traceback: str) -> None:
+        super().__init__(f"{name}: {text} (in {python})\n{traceback}")
+        self.name = name
+        self.text = text
 
 
 class _ProtocolError(Exception):
@@ -309,7 +319,7 @@ class _Child:
         for cls in classes.get(role, ()):
             if cls.__name__ == name:
                 return cls(text)
-        return WorkerRaised(f"{name}: {text} (in {self._python})\n{traceback}")
+        return WorkerRaised(name, text, self._python, traceback)
 
 
 def _get(context: Any, kinds: Kinds, key: str) -> Any:

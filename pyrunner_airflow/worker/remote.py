@@ -235,7 +235,7 @@ def main(descriptor: int, interruptions: int) -> None:
     job = start["job"]
     try:
         outcome = run_worker(Job(**{**job, "app": App(*job["app"])}), host)
-    except WorkerInterrupted as error:
+    except BaseException as error:  # of before there was a worker
         outcome = Outcome(FAILED, error)
     channel.send(["end", host.outcome(outcome)])
     for stream in (sys.stdout, sys.stderr):
