@@ -99,7 +99,7 @@ def _dump_frame(value: Any) -> dict[str, Any]:
     bare = value.copy(deep=False)
     bare.attrs = {}
     if freq:
-        bare.index = value.index.copy()
+        bare.index = value.index.copy(deep=True)  # else pandas 1 and 2 share the frequency
         bare.index.freq = None
     return {"frame": bare, "freq": freq, "attrs": value.attrs}
 
@@ -161,7 +161,8 @@ def _is_carried(frame: Any) -> bool:
 
 
 def _dump_timestamp(value: Any) -> list[Any]:
-    return [str(value.asm8), _unit(value), value.tzinfo]
+    zone = getattr(value.tzinfo, "zone", value.tzinfo)  # pytz's by their names: pandas makes its own of them
+    return [str(value.asm8), _unit(value), zone]
 
 
 def _load_timestamp(data: list[Any]) -> Any:

@@ -47,7 +47,7 @@ main(int(descriptor), int(interruptions))
 """
 # Beside the worker: a line means that it ended; the pipe's end, that the task's process died, and then the
 # worker goes too, with all of its process group.
-_GUARD = 'read -r ended && exit; kill -KILL -- "-$1"'
+_GUARD = 'read -r ended && exit; kill -s KILL -- "-$1"'
 _OF_OUR_PYTHON = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"})
 _LOOK_AGAIN = 500
 """Milliseconds until it is looked again whether the process still runs."""

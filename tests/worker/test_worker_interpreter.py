@@ -434,7 +434,7 @@ def on_exit(self): self.context["on_exit"] = True
         task = start_python(script, root, python, stdin=subprocess.DEVNULL)
         assert wait_until((root / "pids").exists, 20)
         task.kill()
-        task.communicate()
+        task.wait()
         pids = [int(pid) for pid in (root / "pids").read_text().split()]
         assert wait_until(lambda: not any(map(is_running, pids)))
 
