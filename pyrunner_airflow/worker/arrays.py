@@ -161,8 +161,14 @@ def _is_carried(frame: Any) -> bool:
 
 
 def _dump_timestamp(value: Any) -> list[Any]:
-    zone = getattr(value.tzinfo, "zone", value.tzinfo)  # pytz's by their names: pandas makes its own of them
-    return [str(value.asm8), _unit(value), zone]
+    return [str(value.asm8), _unit(value), _zone(value)]
+
+
+def _zone(value: Any) -> Any:
+    """Return a moment's zone by its name, where pandas makes the same of that: each pandas has its own."""
+    zone = value.tzinfo
+    name = getattr(zone, "key", getattr(zone, "zone", None))
+    return name if name and type(value.tz_convert(name).tzinfo) is type(zone) else zone
 
 
 def _load_timestamp(data: list[Any]) -> Any:

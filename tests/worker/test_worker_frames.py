@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import cache
 from itertools import permutations
 
 import numpy
@@ -15,19 +16,18 @@ from tests.interpreters import INTERPRETERS
 
 VALUES = """
 import numpy, pandas
-def value(name):
-    day = pandas.date_range("2026-01-01", periods=2)
-    return {
-        "numbers": lambda: pandas.DataFrame({"a": [1, 2], "b": [1.5, float("nan")]}),
-        "texts": lambda: pandas.DataFrame({"a": ["x", None]}, index=["k", "l"]),
-        "times": lambda: pandas.DataFrame({"t": day}, index=day),
-        "categories": lambda: pandas.DataFrame({"c": pandas.Categorical(["a", "b"])}),
-        "series": lambda: pandas.Series([1, 2], name="n"),
-        "moment": lambda: pandas.Timestamp("2026-01-01 10:00", tz="Europe/Berlin"),
-        "duration": lambda: pandas.Timedelta("90min"),
-        "array": lambda: numpy.arange(6.0).reshape(2, 3),
-        "scalar": lambda: numpy.int32(5),
-    }[name]()
+def day(): return pandas.date_range("2026-01-01", periods=2)
+VALUE_OF = {
+    "numbers": lambda: pandas.DataFrame({"a": [1, 2], "b": [1.5, float("nan")]}),
+    "texts": lambda: pandas.DataFrame({"a": ["x", None]}, index=["k", "l"]),
+    "times": lambda: pandas.DataFrame({"t": day()}, index=day()),
+    "categories": lambda: pandas.DataFrame({"c": pandas.Categorical(["a", "b"])}),
+    "series": lambda: pandas.Series([1, 2], name="n"),
+    "moment": lambda: pandas.Timestamp("2026-01-01 10:00", tz="Europe/Berlin"),
+    "duration": lambda: pandas.Timedelta("90min"),
+    "array": lambda: numpy.arange(6.0).reshape(2, 3),
+    "scalar": lambda: numpy.int32(5),
+}
 def seen(value):
     if isinstance(value, pandas.DataFrame):
         return [value.to_csv(), type(value).__name__]
@@ -36,8 +36,18 @@ def seen(value):
 NAMES = ["numbers", "texts", "times", "categories", "series", "moment", "duration", "array", "scalar"]
 PANDAS = {"pandas 1": ("3.8", "pandas<2"), "pandas 2": ("3.13", "pandas<3")}
 HERE = "beside Airflow"
-WRITE = "def run(self): self.context['x'] = value(self.argv[0])"
-READ = "def run(self): self.context['seen'] = [pandas.__version__, *seen(self.context['x'])]"
+_here = {}
+exec(VALUES, _here)
+VALUE_OF, SEEN = _here["VALUE_OF"], _here["seen"]
+WRITE = """
+def run(self):
+    for name in NAMES: self.context[name] = VALUE_OF[name]()
+"""
+READ = """
+def run(self):
+    self.context["version"] = pandas.__version__
+    self.context["seen"] = {name: seen(self.context[name]) for name in NAMES}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -55,47 +65,38 @@ def environments(tmp_path_factory):
     return made
 
 
-@pytest.fixture
-def in_own(root, environments):
-    """Run this line in the environment of that name; the context goes on from one to the next."""
-    host = MemoryHost()
+@pytest.fixture(scope="session")
+def travel(environments, tmp_path_factory):
+    """Let one row write all values, and another say what it sees; each pair of places once."""
 
-    def run(where, body, name):
-        write(root / "workers" / "workers.py", source(body, VALUES))
-        ran = run_row(root, host=host, python=environments[where], arguments=[name])
+    @cache
+    def write_and_read(writer, reader):
+        context = {}
+        if writer == HERE:
+            for name in NAMES:
+                context[name] = codec.decode(*codec.encode(VALUE_OF[name]()), is_handed_on=True)
+        else:
+            context = run(writer, WRITE, context)
+        if reader == HERE:
+            return {name: SEEN(codec.decode(*codec.encode(context[name]))) for name in NAMES}
+        context = run(reader, READ, context)
+        assert context["version"].split(".")[0] == reader.split()[1]
+        return context["seen"]
+
+    def run(where, body, context):
+        root = tmp_path_factory.mktemp("app")
+        write(root / "workers" / "workers.py", source(body, f"{VALUES}\nNAMES = {NAMES!r}"))
+        ran = run_row(root, host=MemoryHost(context), python=environments[where])
         assert ran.error is None, ran.error
-        return host.context
+        return ran.context
 
-    return run
-
-
-@pytest.fixture
-def here():
-    space = {}
-    exec(VALUES, space)
-    return space
+    return write_and_read
 
 
 @pytest.mark.parametrize("name", NAMES)
-class TestBothWays:
-    @pytest.mark.parametrize(("writer", "reader"), permutations(PANDAS, 2))
-    def test_from_one_environment_to_another(self, in_own, here, writer, reader, name):
-        in_own(writer, WRITE, name)
-        version, *seen = in_own(reader, READ, name)["seen"]
-        assert version.split(".")[0] == reader.split()[1]
-        assert seen == here["seen"](here["value"](name))
-
-    @pytest.mark.parametrize("writer", PANDAS)
-    def test_to_a_row_beside_airflow(self, in_own, here, writer, name):
-        handed_on = in_own(writer, WRITE, name)["x"]
-        stored = codec.encode(handed_on)
-        assert here["seen"](codec.decode(*stored)) == here["seen"](here["value"](name))
-
-    @pytest.mark.parametrize("reader", PANDAS)
-    def test_from_a_row_beside_airflow(self, in_own, here, reader, name, root):
-        context = in_own(reader, "def run(self): pass", name)
-        context["x"] = codec.decode(*codec.encode(here["value"](name)), is_handed_on=True)
-        assert in_own(reader, READ, name)["seen"][1:] == here["seen"](here["value"](name))
+@pytest.mark.parametrize(("writer", "reader"), list(permutations([HERE, *PANDAS], 2)))
+def test_a_value_is_the_same_in_each_version(travel, writer, reader, name):
+    assert travel(writer, reader)[name] == SEEN(VALUE_OF[name]())
 
 
 def test_an_interpreter_without_pandas_says_so_when_it_reads_and_not_before(run_in_own):
