@@ -148,6 +148,7 @@ class _Child:
         self._interruption: BaseException | None = None
         self._give_up_at = float("inf")
         self._has_begun = False
+        self._refused: Exception | None = None
         self._received = bytearray()
         self._socket, theirs = socket.socketpair()
         stack.enter_context(self._socket)
@@ -218,8 +219,12 @@ class _Child:
                 )
             elif what == "log":
                 self._host.log(*arguments)
+            elif what == "set":
+                self._write(*arguments)
             elif what == "end":
                 (told,) = arguments
+                if self._refused:  # hooks after it failed too, and did not ask
+                    self._host.log("ERROR", f"the context did not take what was written: {self._refused}")
                 return dict(told)
             else:
                 self._send(self._answer(_REQUESTS[what], arguments))
@@ -237,8 +242,17 @@ class _Child:
             "final": [cls.__name__ for cls in self._host.final_exceptions],
         }
 
-    def _answer(self, request: Any, arguments: list[Any]) -> Dict[str, Any]:
+    def _write(self, key: str, form: Any) -> None:
         try:
+            self._host.context[key] = decode_standard(form, _STANDARD)
+        except Exception as error:  # raised in the worker when it asks next, or has nothing else to do
+            self._refused = self._refused or error
+
+    def _answer(self, request: Any, arguments: list[Any]) -> Dict[str, Any]:
+        refused, self._refused = self._refused, None
+        try:
+            if refused:
+                raise refused
             return {"value": request(self._host.context, self._interpreter.kinds, *arguments)}
         except Exception as error:  # raised in the worker, as if it had called the context itself
             text = error.args[0] if isinstance(error, KeyError) and error.args else error
@@ -326,8 +340,8 @@ def _get(context: Any, kinds: Kinds, key: str) -> Any:
     return encode(context[key], kinds)
 
 
-def _set(context: Any, kinds: Kinds, key: str, form: Any) -> None:
-    context[key] = decode_standard(form, _STANDARD)
+def _settle(context: Any, kinds: Kinds) -> None:
+    """Take note that all that was written before has been taken."""
 
 
 def _delete(context: Any, kinds: Kinds, key: str) -> None:
@@ -342,4 +356,4 @@ def _keys(context: Any, kinds: Kinds) -> list[str]:
     return list(context)
 
 
-_REQUESTS = {"get": _get, "set": _set, "delete": _delete, "has": _has, "keys": _keys}
+_REQUESTS = {"get": _get, "settle": _settle, "delete": _delete, "has": _has, "keys": _keys}

@@ -3,7 +3,7 @@ An interpreter of its own, from within: it runs one worker, and asks whoever sta
 
 Both sides write lines of JSON to a socket that is nothing else's; see :mod:`.interpreter` for the other side.
 What is asked (``["get", key]``) is answered, by ``{"value": ...}`` or ``{"error": [type, text]}``; ``log``,
-``begin`` and ``end`` are only told.
+``set``, ``begin`` and ``end`` are only told. What is wrong with a ``set`` answers what is asked next.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class _Context(MutableMapping[str, Any]):
             form = encode(value, self._kinds)
         except ContextValueError as error:
             raise ContextValueError(f"context[{key!r}]: {error}") from error
-        self._host.ask("set", key, form)
+        self._host.write(key, form)
         self._seen[key] = form
 
     def __delitem__(self, key: str) -> None:
@@ -176,17 +176,31 @@ class _Host:
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self.context = _Context(self, all_kinds(Allowed(*start["allowed"]).allows, {}))
-        self.interruptible = interrupts.allowed
+        self._is_unsettled = False
         self.skip_exceptions = _by_name(start["skip"])
         self.final_exceptions = _by_name(start["final"])
 
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Surround the worker's own code, which is over when the other side has taken all that it wrote."""
+        with self._interrupts.allowed():
+            yield
+            if self._is_unsettled and os.getpid() == self._pid:
+                self.ask("settle")
+
+    def write(self, key: str, form: Any) -> None:
+        """Tell the other side what the worker wrote; what is wrong with it is the next answer."""
+        self._check_process()
+        self._is_unsettled = True
+        self._tell("set", key, form)
+
     def ask(self, *request: Any) -> Any:
         """Return the other side's answer."""
-        if os.getpid() != self._pid:
-            raise ContextProcessError
+        self._check_process()
         with self._interrupts.held(), self._lock:
             self._channel.send(request)
             answer = self._channel.receive()
+        self._is_unsettled = False
         if "error" in answer:
             name, text = answer["error"]
             raise _ERRORS[name](text) if name in _ERRORS else HostError(f"{name}: {text}")
@@ -196,9 +210,16 @@ class _Host:
         """Tell the other side a line that the worker logged; a forked child only prints it."""
         if os.getpid() != self._pid:
             print_line(level, text)
-            return
+        else:
+            self._tell("log", level, text)
+
+    def _tell(self, *message: Any) -> None:
         with self._interrupts.held(), self._lock:
-            self._channel.send(["log", level, text])
+            self._channel.send(message)
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise ContextProcessError
 
     def outcome(self, outcome: Outcome) -> Dict[str, Any]:
         """Return an outcome as it is told."""
