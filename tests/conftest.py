@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts import interpreters
 from scripts.local_airflow import LocalAirflow
-from tests import interpreters
 from tests.postgres import Postgres, postgres_server
 from tests.scheduler.apps import Apps, DataServer, apps_in
 

@@ -9,8 +9,8 @@ import signal
 import psutil
 import pytest
 
+from scripts.interpreters import INTERPRETERS
 from scripts.local_airflow import LocalAirflow
-from tests.interpreters import INTERPRETERS
 from tests.scheduler.apps import TIMEOUT, App, Apps, Run
 
 OLDEST = next(iter(INTERPRETERS.values()), "")

@@ -191,6 +191,32 @@ class TestValues:
         tables = {"default_args", "tasks", "pyrunner"}
         assert {key for key, *_ in values} == model.model_fields.keys() - tables
 
+    def test_one_row_may_have_an_interpreter_of_its_own(self):
+        said = options(
+            "[pyrunner]", 'python = "a"', "[tasks.1.pyrunner]", 'python = "b"', "[tasks.1]", "pool_slots = 2"
+        )
+        assert (said.python, said.row_python, said.tasks) == ("a", {1: "b"}, {1: {"pool_slots": 2}})
+
+    @pytest.mark.parametrize(
+        ("table", "message", "expected"),
+        [
+            (
+                "[tasks.1.pyrunner]",
+                "[tasks.1.pyrunner] has no option 'pyton'",
+                "Did you mean python? There are: python.",
+            ),
+            (
+                "[default_args.pyrunner]",
+                "[default_args] has no option 'pyrunner'",
+                "Tables stand side by side",
+            ),
+        ],
+    )
+    def test_what_such_a_table_does_not_have_is_told(self, table, message, expected):
+        found = error(table, "pyton = 'x'")
+        assert (found.code, found.message) == ("unknown-option", message)
+        assert found.hint.startswith(expected)
+
     def test_what_is_not_said_is_not_there(self):
         assert parse_lst(LIST).options == options() == Options()
 

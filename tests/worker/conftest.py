@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from worker_jobs import run_row, source, write
 
-from tests.interpreters import INTERPRETERS
+from scripts.interpreters import INTERPRETERS
 
 OWN = {version: INTERPRETERS[version] for version in ("3.8", "3.9", "3.13") if version in INTERPRETERS}
 

@@ -9,7 +9,7 @@ import pytest
 from worker_jobs import REPOSITORY, json_of, output_of, python, source, write
 
 from pyrunner_airflow import ShellWorker, Worker
-from tests.interpreters import INTERPRETERS
+from scripts.interpreters import INTERPRETERS
 
 PACKAGE = REPOSITORY / "pyrunner_airflow" / "worker"
 COMMANDS = [(path, "-I", "-S") for path in (sys.executable, *INTERPRETERS.values())]
@@ -79,7 +79,6 @@ class TestAlone:
         import os
         from pyrunner_airflow.worker.loading import app_imports
         from pyrunner_airflow import ShellWorker, Worker
-from tests.interpreters import INTERPRETERS
         with app_imports(sys.argv[1], sys.argv[1], "workers"):
             import pyrunner, pyrunner.worker.abstract, pyrunner.worker.shellworker
             assert pyrunner.Worker is pyrunner.worker.Worker is pyrunner.worker.abstract.Worker is Worker
@@ -136,7 +135,7 @@ def test_importing_worker_loads_nothing_else(statement):
 
 def test_the_package_is_standard_library_only():
     script = """
-    import pyrunner_airflow.worker.running
+    import pyrunner_airflow.worker.interpreter, pyrunner_airflow.worker.remote
     top = {name.split(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
     print(sorted(name for name in top if not name.startswith(("__", "_"))))
     """

@@ -12,7 +12,7 @@ import pytest
 from worker_jobs import MemoryHost, run_row, source, write
 
 from pyrunner_airflow.dag import codec
-from tests.interpreters import INTERPRETERS
+from scripts.interpreters import INTERPRETERS
 
 VALUES = """
 import numpy, pandas

@@ -23,7 +23,7 @@ from worker_jobs import (
 )
 from worker_jobs import python as start_python
 
-from tests.interpreters import find
+from scripts.interpreters import find
 
 
 def first_line(error):
@@ -143,17 +143,23 @@ class TestContext:
         body = "def run(self):\n  self.context['a'].append(2)\n  self.context['again'] = self.context['a']"
         assert run_in_own(body, host=MemoryHost({"a": [1]})).context["again"] == [1]
 
-    def test_an_error_of_the_other_side_is_raised_where_the_worker_asked(self, run_in_own):
-        class Broken(dict):
-            def __setitem__(self, key, value):
-                raise ConnectionError("no API server")
+    class Broken(dict):
+        def __setitem__(self, key, value):
+            raise ConnectionError("no API server")
 
+    def test_a_write_that_fails_on_the_other_side_fails_the_phase(self, run_in_own):
+        ran = run_in_own("def run(self): self.context['a'] = 1", host=MemoryHost(self.Broken()))
+        assert (ran.code, ran.error_type) == (901, "HostError")
+        assert ran.error_text == "ConnectionError: no API server"
+
+    def test_or_what_is_asked_next(self, run_in_own):
         body = """
         def run(self):
-            try: self.context["a"] = 1
+            self.context["a"] = 1
+            try: "b" in self.context
             except RuntimeError as error: self.logger.error(error)
         """
-        ran = run_in_own(body, host=MemoryHost(Broken()))
+        ran = run_in_own(body, host=MemoryHost(self.Broken()))
         assert (ran.code, ran.lines) == (0, [("ERROR", "ConnectionError: no API server")])
 
     def test_from_all_threads(self, run_in_own):
