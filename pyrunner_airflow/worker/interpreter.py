@@ -53,6 +53,8 @@ _LOOK_AGAIN = 500
 """Milliseconds until it is looked again whether the process still runs."""
 _SECONDS_TO_END = 60.0
 """How long a worker and its hooks may take after an interruption that names no time of its own."""
+_SECONDS_TO_FLUSH = 10.0
+"""How long the process may take to end once it has told the outcome."""
 _STANDARD = Kinds(STANDARD)
 
 
@@ -147,12 +149,13 @@ class _Child:
         self._host = host
         self._interruption: BaseException | None = None
         self._give_up_at = float("inf")
-        self._has_begun = False
+        self._has_begun = self._has_told = False
         self._refused: Exception | None = None
         self._received = bytearray()
         self._socket, theirs = socket.socketpair()
         stack.enter_context(self._socket)
         reading, self._interruptions = os.pipe()
+        os.set_blocking(reading, False)
         stack.callback(os.close, self._interruptions)
         stack.callback(os.close, reading)
         with theirs:
@@ -183,9 +186,11 @@ class _Child:
 
     def _end(self) -> None:
         """Let nothing of an attempt that did not end by itself outlive it."""
-        if self._process.poll() is None or self._process.returncode:
+        try:
+            self._process.wait(_SECONDS_TO_FLUSH if self._has_told else 0)
+        except subprocess.TimeoutExpired:
             self._kill()
-        self._process.wait()
+            self._process.wait()
         self._guard.communicate(b"ended\n")
 
     def _kill(self) -> None:
@@ -223,6 +228,7 @@ class _Child:
                 self._write(*arguments)
             elif what == "end":
                 (told,) = arguments
+                self._has_told = True
                 if self._refused:  # hooks after it failed too, and did not ask
                     self._host.log("ERROR", f"the context did not take what was written: {self._refused}")
                 return dict(told)
@@ -307,6 +313,7 @@ class _Child:
             cause = f"{type(self._interruption).__name__}, and the worker did not end"
             return self._failed(FAILED, cause)._replace(error=self._interruption)
         status = self._process.wait()
+        self._kill()  # what it has forked
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         if not self._has_begun:
             raise AppError(

@@ -111,7 +111,10 @@ class _Interrupts:
             signal.signal(signum, signal.SIG_DFL)
             os.kill(os.getpid(), signum)
             return
-        name, text = json.loads(os.read(self._descriptor, 1 << 16) or '["WorkerInterrupted", "SIGTERM"]')
+        try:
+            name, text = json.loads(os.read(self._descriptor, 1 << 16))
+        except BlockingIOError:  # it was not the other side that sent it
+            name, text = "WorkerInterrupted", "SIGTERM"
         self._pending = type(name, (WorkerInterrupted,), {"__module__": __name__})(text)
         self._deliver()
 

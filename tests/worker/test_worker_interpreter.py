@@ -225,6 +225,13 @@ class TestEnd:
         pid = int((root / "pid").read_text())
         assert wait_until(lambda: not is_running(pid))
 
+    def test_what_it_leaves_running_goes_on_as_in_process(self, run_in_own, root):
+        ran = run_in_own(
+            "def run(self): self.context['pid'] = subprocess.Popen(['sleep', '5']).pid", "import subprocess"
+        )
+        assert is_running(ran.context["pid"])
+        os.kill(ran.context["pid"], signal.SIGKILL)
+
     def test_an_exception_tells_its_name_its_text_and_its_traceback(self, run_in_own, root, python):
         ran = run_in_own("def run(self):\n  self.deep()\ndef deep(self): raise ValueError('bad')")
         assert first_line(ran.error) == f"ValueError: bad (in {python})"
@@ -399,6 +406,11 @@ def on_exit(self): self.context["on_exit"] = True
             host=TimedHost(root / "ready"),
         )
         assert (type(ran.error), ran.context["right"]) == (Interrupted, [True, False, 1])
+
+    def test_a_sigterm_from_anywhere_else_runs_the_hooks_too(self, run_in_own):
+        body = "def run(self): os.kill(os.getpid(), signal.SIGTERM)\ndef on_fail(self): self.context['failed'] = 1"
+        ran = run_in_own(body, "import os, signal")
+        assert (ran.code, ran.error_type, ran.context) == (901, "WorkerInterrupted", {"failed": 1})
 
     def test_one_while_the_module_is_imported_ends_the_attempt(self, run_in_own, root):
         preamble = "import time\nopen('ready', 'w').close()\ntime.sleep(60)"
