@@ -336,11 +336,10 @@ class _Child:
             return self._interruption
         if role == "code":
             return WorkerFailed(report, code)
-        classes = {"skip": self._host.skip_exceptions, "final": self._host.final_exceptions}
-        for cls in classes.get(role, ()):
-            if cls.__name__ == name:
-                return cls(text)
-        return WorkerRaised(name, text, self._python, traceback)
+        raised = WorkerRaised(name, text, self._python, traceback)
+        if role == "skip":
+            return self._host.skip_exceptions[0](text)
+        return self._host.final_exceptions[0](str(raised)) if role == "final" else raised
 
 
 def _get(context: Any, kinds: Kinds, key: str) -> Any:
