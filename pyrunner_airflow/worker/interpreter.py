@@ -91,7 +91,7 @@ def run_worker_in(interpreter: Interpreter, job: Job, host: Host) -> Outcome:
     """
     Run one attempt of a row as :func:`.running.run_worker` does, in another interpreter.
 
-    :raises BaseException: what interrupts the attempt before there is a worker.
+    What interrupts the attempt comes back as the outcome's error, also if there is no worker yet.
     """
     try:
         python = find_interpreter(interpreter.python, job)
@@ -110,7 +110,10 @@ def find_interpreter(text: str, job: Job) -> str:
     environment = {**os.environ, **job.environment}
     path = os.path.expanduser(resolve_env(text, environment))
     if os.sep not in path:
-        path = shutil.which(path, path=environment.get("PATH")) or path
+        found = shutil.which(path, path=environment.get("PATH"))
+        if found is None:
+            raise AppError(f"[pyrunner] python: there is no {path} in PATH: write its whole path")
+        path = found
     path = os.path.join(job.app.root, path)
     if not os.path.exists(path):
         fault = f"is not on {socket.gethostname()}, where the task runs: make the environment there"

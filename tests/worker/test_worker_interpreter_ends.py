@@ -124,6 +124,10 @@ class TestNotStarted:
     def test_there_is_none(self, fault):
         assert fault("/nowhere/python").startswith("[pyrunner] python: /nowhere/python is not on ")
 
+    def test_a_mere_name_is_not_in_the_path(self, fault):
+        message = "there is no python1.2 in PATH: write its whole path"
+        assert fault("python1.2") == f"[pyrunner] python: {message}"
+
     def test_it_is_a_folder(self, fault, tmp_path):
         assert f"{tmp_path} is a folder: name the interpreter in it, such as {tmp_path}/bin/python" in fault(
             tmp_path
