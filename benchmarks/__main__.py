@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import commands, jobs, runs
+from scripts.interpreters import INTERPRETERS
 
 ROUNDS = 5
 DAG_FACTORY = os.environ.get("DAG_FACTORY", "")
@@ -78,6 +79,7 @@ def comparisons(folder: Path) -> Iterator[Comparison]:
         yield from _parse(folder, shape)
     writes = Side("ours", in_process("write_context", "10000"), {"time": 2})
     yield Comparison("10,000 writes to one context key", (writes,))
+    yield from _own_interpreters()
     yield from _context_calls(folder, chain_rows=100, writers=200)
     yield _check(folder)
     yield from _run(folder)
@@ -152,6 +154,20 @@ def _parse(folder: Path, shape: Callable[[int], jobs.Rows]) -> Iterator[Comparis
             Side("PyRunner", in_process("parse_with_pyrunner", path(rows)), {}),
         ),
     )
+
+
+def _own_interpreters() -> Iterator[Comparison]:
+    """Yield what a worker in an interpreter of its own costs, for each that this machine has."""
+    for version, python in INTERPRETERS.items():
+        bare = in_process("start_python", python)
+        limit = bare()["time"] + 0.06
+        sides = (
+            Side("ours", in_process("start_worker", python), {"time": limit}),
+            Side("python -c pass", bare, {}),
+        )
+        yield Comparison(f"start of a worker in Python {version}", sides)
+        writes = Side("ours", in_process("write_remote_context", python, "10000"), {"time": 3})
+        yield Comparison(f"10,000 writes to one context key from Python {version}", (writes,))
 
 
 def _context_calls(folder: Path, chain_rows: int, writers: int) -> Iterator[Comparison]:

@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock, patch
+
+_STARTS = 5
 
 
 def load_dags(path: str, dag_id: str = "") -> dict[str, float]:
@@ -69,14 +73,63 @@ def parse_with_pyrunner(path: str) -> dict[str, float]:
 
 def write_context(writes: str) -> dict[str, float]:
     """Write one context key in a loop."""
-    from pyrunner_airflow.dag.context import XComContext
-
-    task = SimpleNamespace(upstream_task_ids=set())
-    context: Any = XComContext(Mock(try_number=1, task_id="1_a", task=task), Mock(), {}, lambda: None, print)
+    context = _xcom_context()
     with _watch() as watched:
         for number in range(int(writes)):
             context["key"] = {"number": number, "text": "x" * 100}
     return watched
+
+
+def _xcom_context() -> Any:
+    from pyrunner_airflow.dag.context import XComContext
+
+    task = SimpleNamespace(upstream_task_ids=set())
+    return XComContext(Mock(try_number=1, task_id="1_a", task=task), Mock(), {}, lambda: None, print)
+
+
+def start_python(python: str) -> dict[str, float]:
+    """Start an interpreter that does nothing; the least of several times."""
+    return {"time": min(_seconds([python, "-c", "pass"]) for _ in range(_STARTS))}
+
+
+def start_worker(python: str) -> dict[str, float]:
+    """Run a worker that does nothing in an interpreter of its own; the least of several times."""
+    return {"time": min(_run_remote(python, "pass", {}) for _ in range(_STARTS))}
+
+
+def write_remote_context(python: str, writes: str) -> dict[str, float]:
+    """Write one context key in a loop, from an interpreter of its own."""
+    line = f"for n in range({writes}): self.context['key'] = {{'number': n, 'text': 'x' * 100}}"
+    return {"time": _run_remote(python, line, _xcom_context())}
+
+
+def _seconds(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True)
+    return time.perf_counter() - start
+
+
+def _run_remote(python: str, line: str, context: Any) -> float:
+    """Run a line as a worker's ``run`` and tell how long that takes, with its start."""
+    from pyrunner_airflow.dag.kinds import KINDS, allowed_classes
+    from pyrunner_airflow.worker.app import find_app
+    from pyrunner_airflow.worker.interpreter import Interpreter, run_worker_in
+    from pyrunner_airflow.worker.running import Job
+
+    host: Any = SimpleNamespace(
+        context=context, skip_exceptions=(), final_exceptions=(), interruptible=nullcontext, log=print
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        source = f"from pyrunner import Worker\nclass W(Worker):\n    def run(self):\n        {line}\n"
+        Path(folder, "workers.py").write_text(source)
+        app = find_app(f"{folder}/job.lst")
+        job = Job(app, {}, 1, 1, "Row", "workers", "W", [], None, None, 1, 1, 0)
+        start = time.perf_counter()
+        outcome = run_worker_in(Interpreter(python, KINDS, allowed_classes()), job, host)
+        seconds = time.perf_counter() - start
+    if outcome.error:
+        raise outcome.error
+    return seconds
 
 
 def run_dag(path: str, dag_id: str) -> dict[str, float]:
@@ -129,7 +182,17 @@ def _watch() -> Iterator[dict[str, float]]:
 
 MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
     measure.__name__: measure
-    for measure in (load_dags, parse, parse_with_pyrunner, write_context, run_dag, count_calls)
+    for measure in (
+        load_dags,
+        parse,
+        parse_with_pyrunner,
+        write_context,
+        start_python,
+        start_worker,
+        write_remote_context,
+        run_dag,
+        count_calls,
+    )
 }
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import interpreters
 from scripts.local_airflow import LocalAirflow
 from tests.postgres import Postgres, postgres_server
 from tests.scheduler.apps import Apps, DataServer, apps_in
@@ -21,6 +22,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 NO_PACKAGE = "apt-get install"  # what a skip for want of a Debian package tells its reader to do
+
+
+def pytest_report_header() -> str:
+    return interpreters.header()
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ import yaml
 from pyrunner_airflow import LstError, parse_lst, read_lst
 from scripts import codes_page
 from scripts.airflow_api import AirflowApi
+from scripts.interpreters import INTERPRETERS
 from scripts.local_airflow import LocalAirflow
 from scripts.sample_data_server import SampleDataServer
 from tests import moving
@@ -221,6 +222,29 @@ def start_job(reader: Reader, line: str) -> None:
     assert read_lst(path).options.dag["schedule"] == "0 6 * * *"
 
 
+def make_environment(reader: Reader, line: str) -> None:
+    """Make the environment of docs/interpreter.md in a place of the reader's."""
+    line = line.replace("/opt/etl", str(reader.clone.with_name("etl"))).replace(
+        "python3.9", INTERPRETERS["3.9"]
+    )
+    reader.run(line, PYTHONPATH="")
+
+
+def read_interpreters(reader: Reader, block: str) -> None:
+    """The row of the block runs elsewhere than all others."""
+    rows = "".join(f"{number}|-1|1|0|Row {number}|workers|W\n" for number in (1, 4))
+    lines = "".join(f"#AIRFLOW {line}\n" for line in block.splitlines() if line)
+    task_list = parse_lst(lines + rows)
+    assert [task_list.options.python_of(row) for row in task_list.rows] == re.findall(
+        'python = "(.*)"', block
+    )
+
+
+def read_queue(reader: Reader, block: str) -> None:
+    lines = "".join(f"#AIRFLOW {line}\n" for line in block.splitlines())
+    assert set(parse_lst(f"{lines}1|-1|1|0|Row|workers|W").options.default_args) == {"queue", "executor"}
+
+
 def run_in_clone(reader: Reader, line: str) -> None:
     assert reader.run(line)
 
@@ -324,6 +348,9 @@ def compare_with_codes(reader: Reader, block: str) -> None:
 
 # A block's language, how its text (of a console, each line) begins, and who takes care of it
 STEPS: list[tuple[str, str, Callable[[Reader, str], None]]] = [
+    ("toml", r"\[pyrunner\]\npython = ", read_interpreters),
+    ("toml", r"\[default_args\]\nqueue = ", read_queue),
+    ("console", r"\$ (python3\.9 -m venv|\S+/python -m pip install) ", make_environment),
     *moving.STEPS,
     ("console", r"\$ make demo$", run_demo),
     ("console", r"\$ make airflow$", leave_airflow_running),

@@ -101,6 +101,7 @@ class _ListAnalysis:
         self._app = self._find_app(path)
         self._folders = self._worker_folders()
         self._unfound: list[str] = []
+        self._unread: dict[str, str] = {}
         self._unknown = 0
         self._flows: dict[int, Flow | None] = {}
 
@@ -150,12 +151,20 @@ class _ListAnalysis:
         return os.path.isabs(folder) and not inside and not os.path.isdir(folder)
 
     def _notes(self) -> list[str]:
+        unread = [
+            f"{self._list.source}: {what}; nothing was asked of {python}, which runs it"
+            for what, python in self._unread.items()
+        ]
         if self._doubt is None:
-            return []
+            return unread
         note = f"{self._doubt}; looked for workers in {', '.join(map(self._shown, self._folders))}"
         if self._unfound:
             note += f"; not found there: {', '.join(self._unfound)}"
-        return [note]
+        return [note, *unread]
+
+    def _own_python(self, rows: list[TaskRow]) -> str | None:
+        """Return the interpreter that a module is for, if it is not the one that reads it."""
+        return next(filter(None, map(self._list.options.python_of, rows)), None)
 
     # Modules
 
@@ -166,7 +175,11 @@ class _ListAnalysis:
             self._report_module(name, rows, names)
             return
         if isinstance(module, Module) and module.error:
-            self._report_syntax(module)
+            python = self._own_python(rows)
+            if python:
+                self._unread[f"{self._shown(module.file)} is not of this Python's syntax"] = python
+            else:
+                self._report_syntax(module)
             return
         if isinstance(module, ForeignModule) and module.is_standard:
             self._report_standard(name, rows, names)
@@ -195,6 +208,9 @@ class _ListAnalysis:
             return
         if self._doubt:
             self._unfound.append(name)
+            return
+        if python := self._own_python(rows):
+            self._unread[f"module {name} is not among the app's"] = python
             return
         top, *below = name.split(".")
         known = names.modules.names()

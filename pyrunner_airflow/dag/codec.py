@@ -14,8 +14,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -27,15 +26,21 @@ import pendulum
 from airflow.sdk import conf
 from airflow.sdk.serde import deserialize, serialize
 
-from pyrunner_airflow.dag.kind import Refused, name_of, shown
-from pyrunner_airflow.dag.kinds import KINDS, is_same, kind_of
-from pyrunner_airflow.dag.models import fields_of
+from pyrunner_airflow.dag.kinds import KINDS
+from pyrunner_airflow.worker.codec import (
+    MAX_DEPTH,
+    TAG,
+    VALUE,
+    ContextValueError,
+    Encoder,
+    Opaque,
+    check_depth,
+    explained,
+)
+from pyrunner_airflow.worker.kind import Refused, shown
+from pyrunner_airflow.worker.kinds import STANDARD
 
-TAG = "__pyrunner__"
-VALUE = "value"
 CLASSNAME, VERSION, DATA = "__classname__", "__version__", "__data__"  # serde's
-MAX_DEPTH = 90
-"""How deep the arrays and objects of stored JSON are nested; MySQL's limit is 100."""
 ORDERS_LENGTH = 4000
 """How many characters the keys in :attr:`Encoded.orders` may have, since every task below stores them too."""
 
@@ -48,19 +53,12 @@ _SCALARS = _ATOMS | {str}
 _IMMUTABLE = _ATOMS | {date, timedelta, Decimal, UUID, pendulum.DateTime, pendulum.Date}
 _CONTAINERS = {f"builtins.{cls.__name__}": cls for cls in (tuple, set, frozenset)}
 _FORMS: dict[type, Any] = {cls: serialize(cls()) for cls in _CONTAINERS.values()}
-_SERDE_TYPES = frozenset({datetime, pendulum.DateTime, timedelta, Decimal})
+_SERDE_TYPES = frozenset(
+    {date, datetime, timedelta, Decimal, pendulum.Date, pendulum.DateTime, pendulum.Timezone}
+)
 """Types of a kind that serde carries too, but not always unchanged."""
 _SERDE_MODULES = frozenset({"datetime", "decimal", "numpy", "pandas", "pendulum", "uuid", "zoneinfo"})
-_PATH_LENGTH = 300  # of what an error shows
-_HINT = (
-    "convert it to text, numbers, lists and dictionaries, or keep it in a file and its path in the context"
-)
-
 Orders = Iterable[Iterable[str]]
-
-
-class ContextValueError(ValueError):
-    """A value that cannot travel from one task to another and come back equal and of the same type."""
 
 
 class Encoded(NamedTuple):
@@ -81,26 +79,30 @@ def encode(value: Any) -> Encoded:
     encoder = _Encoder()
     try:
         data = encoder.encode(value, 0)
-    except Refused as error:
-        path, culprit, reason = _locate(value, "value", str(error))
-        if len(path) > _PATH_LENGTH:
-            path = f"{path[: _PATH_LENGTH // 2]}...{path[-_PATH_LENGTH // 2 :]}"
-        raise ContextValueError(f"{path} is a {name_of(type(culprit))}, {reason}") from error
-    except RecursionError as error:
-        raise ContextValueError(f"value is nested too deep: {_HINT}") from error
+    except (Refused, RecursionError) as error:
+        raise explained(value, error, _Encoder(), KINDS) from error
     return Encoded(data, encoder.orders or None)
 
 
-def decode(data: Any, orders: Orders | None = None) -> Any:
+class _Reading(NamedTuple):
+    """How stored JSON is read."""
+
+    orders: Mapping[frozenset[str], Iterable[str]]
+    is_handed_on: bool = False
+
+
+def decode(data: Any, orders: Orders | None = None, *, is_handed_on: bool = False) -> Any:
     """
     Return a new copy of the value that :func:`encode` was given.
 
     :param data: what :func:`encode` returned, or what ``xcom_pull`` made of it.
     :param orders: the keys of dictionaries in their order, from :func:`encode`.
+    :param is_handed_on: leave what needs more than the standard library :class:`Opaque`, since it is for
+        another interpreter.
     :raises ContextValueError: if :func:`encode` never returned this.
     """
     try:
-        return _decode(data, {frozenset(keys): keys for keys in orders or ()})
+        return _decode(data, _Reading({frozenset(keys): keys for keys in orders or ()}, is_handed_on))
     except Exception as error:  # whatever a forged value leads to
         raise ContextValueError(f"what is stored cannot be read: {error!r:.300}") from error
 
@@ -119,20 +121,25 @@ def to_xcom(encoded: Any) -> Any:
         return _CONTAINERS[name](map(to_xcom, data))
     module, _, class_name = name.rpartition(".")
     if module.split(".")[0] in _SERDE_MODULES:
-        return _decode(encoded, {})
+        return _decode(encoded, _Reading({}))
     # The class may be gone: an app's modules are forgotten when its worker is done.
     body = {"__module__": module, "__version__": version, "serialize": lambda _: to_xcom(data)}
     return type(class_name, (), body)()
 
 
-class _Encoder:
+class _Encoder(Encoder):
     """Encodes one value."""
 
     def __init__(self) -> None:
+        super().__init__(KINDS)
         self.orders: list[list[str]] = []
         self._room = ORDERS_LENGTH
         self._order_of: dict[frozenset[str], tuple[str, ...]] = {}
         self._plain: set[tuple[str, ...]] = set()
+
+    @property
+    def bases(self) -> Collection[type]:
+        return _ENCODERS
 
     def encode(self, value: Any, depth: int) -> Any:
         return _ENCODERS.get(type(value), _Encoder.encode_object)(self, value, depth)
@@ -150,17 +157,17 @@ class _Encoder:
         return value if is_plain else self.encode_tagged(value, depth)
 
     def encode_list(self, value: list[Any], depth: int) -> Any:
-        _check_depth(depth)
+        check_depth(depth)
         return [self.encode(item, depth + 1) for item in value]
 
     def encode_dict(self, value: dict[Any, Any], depth: int) -> Any:
-        _check_depth(depth)
+        check_depth(depth)
         if not self._is_plain_dict(value):
             return self.encode_tagged(value, depth)
         return {key: self.encode(item, depth + 1) for key, item in value.items()}
 
     def encode_container(self, value: Any, depth: int) -> Any:
-        _check_depth(depth)
+        check_depth(depth)
         cls = type(value)
         items = self.encode_list(list(value), depth + 1)
         # To serde what is tagged is a dictionary, and no set holds one.
@@ -169,7 +176,7 @@ class _Encoder:
         return {**_FORMS[cls], DATA: items}
 
     def encode_object(self, value: Any, depth: int) -> Any:
-        kind = kind_of(value)
+        kind = KINDS.kind_of(value)
         # Serde takes the real part of a complex number and drops a frame's attrs, with a warning in the log.
         is_less = (kind == "numpy" and value.dtype.kind == "c") or (
             kind == "pandas.DataFrame" and value.attrs
@@ -179,27 +186,11 @@ class _Encoder:
         if form is not None:
             return form
         if kind in (None, "model"):
-            base = next((base for base in type(value).__mro__ if base in _ENCODERS), None)
-            if base is not None:
-                raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
-        if kind is None:
-            raise Refused(f"which cannot travel to another task: {_HINT}")
+            self.check_class(value, kind)
         return self.encode_tagged(value, depth)
 
-    def encode_tagged(self, value: Any, depth: int) -> Any:
-        _check_depth(depth)
-        name: Any = kind_of(value)
-        kind = KINDS[name]
-        try:
-            data = kind.dump(value)
-        except Refused:
-            raise
-        except Exception as error:
-            raise Refused(f"which cannot travel to another task ({error!s:.200}): {_HINT}") from error
-        form = {TAG: name, VALUE: self.encode(data, depth + 1)}
-        if kind.type is None and not _comes_back(value, form):
-            raise Refused(f"which would come back different: {_HINT}")
-        return form
+    def decode(self, form: Any) -> Any:
+        return _decode(form, _Reading({}))
 
     def _is_plain_dict(self, value: dict[Any, Any]) -> bool:
         if any(type(key) is not str for key in value):
@@ -247,14 +238,7 @@ def _serde_form(value: Any, depth: int) -> Any:
     except Exception:  # whatever the object's own methods raise
         return None
     is_form = type(form) is dict and CLASSNAME in form and _is_json(form, depth)
-    return form if is_form and _comes_back(value, _sorted(form)) else None
-
-
-def _comes_back(value: Any, form: Any) -> bool:
-    try:
-        return is_same(value, _decode(form, {}))
-    except Exception:  # whatever the object's own methods raise
-        return False
+    return form if is_form and _Encoder().comes_back(value, _sorted(form)) else None
 
 
 def _is_json(value: Any, depth: int) -> bool:
@@ -288,14 +272,7 @@ def _is_placeholder(text: str) -> bool:
     return "@version=" in text and _PLACEHOLDER.match(text) is not None
 
 
-def _check_depth(depth: int) -> None:
-    if depth >= MAX_DEPTH:
-        raise ContextValueError(
-            f"value is nested more than {MAX_DEPTH} levels deep, or holds itself: {_HINT}"
-        )
-
-
-def _decode(encoded: Any, orders: Mapping[frozenset[str], Iterable[str]]) -> Any:
+def _decode(encoded: Any, reading: _Reading) -> Any:
     cls = type(encoded)
     if cls is str:
         if _is_placeholder(encoded):
@@ -304,46 +281,23 @@ def _decode(encoded: Any, orders: Mapping[frozenset[str], Iterable[str]]) -> Any
     if cls in _IMMUTABLE:
         return encoded
     if cls is list or cls in _FORMS:
-        return cls(item if type(item) in _ATOMS else _decode(item, orders) for item in encoded)
+        return cls(item if type(item) in _ATOMS else _decode(item, reading) for item in encoded)
     if cls is dict and TAG in encoded:
-        return KINDS[encoded[TAG]].load(_decode(encoded[VALUE], orders))
+        name, value = encoded[TAG], _decode(encoded[VALUE], reading)
+        if reading.is_handed_on and name not in STANDARD:
+            return Opaque(name, value)
+        return KINDS[name].load(value)
     if cls is dict and CLASSNAME not in encoded:
-        keys = orders.get(frozenset(encoded), encoded) if orders else encoded
-        return {key: _decode(encoded[key], orders) for key in keys}
+        keys = reading.orders.get(frozenset(encoded), encoded) if reading.orders else encoded
+        return {key: _decode(encoded[key], reading) for key in keys}
     if cls is dict and encoded[CLASSNAME] in _CONTAINERS:
-        return _CONTAINERS[encoded[CLASSNAME]](_decode(item, orders) for item in encoded[DATA])
+        return _CONTAINERS[encoded[CLASSNAME]](_decode(item, reading) for item in encoded[DATA])
     value = deserialize(encoded) if cls is dict else copy.deepcopy(encoded)
     if type(value) is datetime and isinstance(value.tzinfo, pendulum.Timezone):
         # Serde gives a datetime one of pendulum's zones; where it had one before, it is tagged.
         key = value.tzinfo.key
         return value.replace(tzinfo=UTC if key == "UTC" else ZoneInfo(key))
     return value
-
-
-def _locate(value: Any, path: str, reason: str) -> tuple[str, Any, str]:
-    """Return where in a value the first thing stands that was refused, that thing, and why."""
-    for step, child in _children(value):
-        try:
-            _Encoder().encode(child, 0)
-        except Refused as error:
-            return _locate(child, path + step, str(error))
-    return path, value, reason
-
-
-def _children(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if type(key) is not str:
-                yield f" key {shown(key)}", key
-            yield f"[{shown(key)}]", item
-    elif isinstance(value, (list, tuple, deque)):
-        yield from ((f"[{index}]", item) for index, item in enumerate(value))
-    elif isinstance(value, (set, frozenset)):
-        yield from ((f" element {shown(item)}", item) for item in value)
-    else:
-        is_frame = kind_of(value) in ("pandas.DataFrame", "pandas.Series")
-        fields = {"attrs": value.attrs} if is_frame else fields_of(value) or {}
-        yield from ((f".{name}", item) for name, item in fields.items())
 
 
 _ENCODERS: dict[type, Callable[[_Encoder, Any, int], Any]] = {
@@ -360,4 +314,5 @@ _ENCODERS: dict[type, Callable[[_Encoder, Any, int], Any]] = {
     list: _Encoder.encode_list,
     dict: _Encoder.encode_dict,
     **dict.fromkeys(_FORMS, _Encoder.encode_container),
+    Opaque: _Encoder.encode_opaque,
 }

@@ -21,9 +21,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from pyrunner_airflow.dag.codec import ContextValueError, Encoded, decode, encode, to_xcom
+from pyrunner_airflow.dag.codec import Encoded, decode, encode, to_xcom
+from pyrunner_airflow.worker.codec import ContextValueError
+from pyrunner_airflow.worker.context import ContextProcessError
 
 INDEX_KEY = "pyrunner.context"
 JOURNAL_KEY = "pyrunner.context"
@@ -71,10 +74,6 @@ class StateStore(Protocol):
 
 class ContextIndexError(ValueError):
     """An index XCom that somebody edited into something else."""
-
-
-class ContextProcessError(RuntimeError):
-    """A child process of the worker used the context, which can reach Airflow only from the worker's own."""
 
 
 class Entry(NamedTuple):
@@ -141,6 +140,7 @@ class XComContext(MutableMapping[str, Any]):
     :param start: what the context holds before any row writes to it; values may be encoded.
     :param on_write: told of each write, so that :meth:`journal` can be called in good time.
     :param warn: told what the user should know.
+    :param is_handed_on: the worker is in another interpreter, which alone may know some of the values.
     """
 
     def __init__(
@@ -150,7 +150,10 @@ class XComContext(MutableMapping[str, Any]):
         start: Mapping[str, Any],
         on_write: Callable[[], None],
         warn: Callable[[str], None],
+        *,
+        is_handed_on: bool = False,
     ) -> None:
+        self._decode = partial(decode, is_handed_on=is_handed_on)
         self._ti = ti
         self._store = store
         self._start = start
@@ -170,20 +173,20 @@ class XComContext(MutableMapping[str, Any]):
             if write.encoded is None:
                 raise KeyError(key)
             try:
-                return decode(*write.encoded)
+                return self._decode(*write.encoded)
             except ContextValueError as error:
                 raise ContextValueError(f"context[{key!r}]: {error}") from error
         entry = self._ancestors().get(key)
         if entry is None and key in self._start:
             value = self._start[key]
-            return decode(*value) if isinstance(value, Encoded) else copy.deepcopy(value)
+            return self._decode(*value) if isinstance(value, Encoded) else copy.deepcopy(value)
         entry = entry or self._find_elsewhere(key)
         if entry is None or entry.state == "deleted":
             raise KeyError(key)
         if key not in self._read:
             self._read[key] = self._pull_value(key, entry)
         try:
-            return decode(self._read[key], entry.orders)
+            return self._decode(self._read[key], entry.orders)
         except ContextValueError as error:
             raise _unreadable(key, entry, error) from error
 
@@ -372,10 +375,7 @@ class XComContext(MutableMapping[str, Any]):
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
-            raise ContextProcessError(
-                "a child process can only read what the worker has read before: hand it the values, and let "
-                "it return what is to be written to the context"
-            )
+            raise ContextProcessError
 
 
 def _row(key: str, entry: Entry) -> dict[str, Any]:

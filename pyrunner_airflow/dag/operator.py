@@ -16,10 +16,12 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
 from pyrunner_airflow.dag.context import XComContext
+from pyrunner_airflow.dag.kinds import KINDS, allowed_classes
 from pyrunner_airflow.dag.parameters import check_names, is_selected
 from pyrunner_airflow.dag.supervisor import Interrupts, empty_stdin
 from pyrunner_airflow.tasklist import Options, TaskRow
 from pyrunner_airflow.worker.app import AppError, Run, app_environment, find_app, resolve_env
+from pyrunner_airflow.worker.interpreter import Interpreter, run_worker_in
 from pyrunner_airflow.worker.running import Job, Outcome, run_worker
 
 _LEVELS = {
@@ -118,7 +120,7 @@ def run_row(*argv: str, **context: Any) -> None:
     :raises WorkerNotStarted: if there was no worker to run.
     :raises RunParameterError: if the run was started with a mistyped parameter.
     :raises AirflowSkipException: if the run's parameters leave the row out.
-    :raises Exception: whatever the worker raised.
+    :raises Exception: whatever the worker raised; WorkerRaised, if that was in an interpreter of its own.
     """
     task, params = context["task"], context["params"]
     check_names(context["dag_run"].conf or {}, context["dag"].params)
@@ -131,7 +133,11 @@ def run_row(*argv: str, **context: Any) -> None:
                 job = _job(argv, context, host)
         except AppError as error:
             raise WorkerNotStarted(str(error)) from error
-        outcome = run_worker(job, host)
+        python = task.options.python_of(task.row)
+        if python is None:
+            outcome = run_worker(job, host)
+        else:
+            outcome = run_worker_in(Interpreter(python, KINDS, allowed_classes()), job, host)
         host.finish(outcome)
     if outcome.error is None:
         return
@@ -141,7 +147,7 @@ def run_row(*argv: str, **context: Any) -> None:
 
 
 class _AirflowHost:
-    """Airflow's side of the boundary to a worker that runs in the task's own process."""
+    """Airflow's side of the boundary to a worker, wherever that runs."""
 
     skip_exceptions = (AirflowSkipException,)
     final_exceptions = (AirflowFailException,)
@@ -150,7 +156,12 @@ class _AirflowHost:
         self.airflow = context
         start = {**context["task"].options.cvar, **(context["params"].get("cvar") or {})}
         self.context = XComContext(
-            context["ti"], context["task_state_store"], start, self._journal_soon, partial(self.log, "WARN")
+            context["ti"],
+            context["task_state_store"],
+            start,
+            self._journal_soon,
+            partial(self.log, "WARN"),
+            is_handed_on=context["task"].options.python_of(context["task"].row) is not None,
         )
         self.interruptible = interrupts.allowed
         self._interrupts = interrupts

@@ -34,6 +34,9 @@ _LOOK_AGAIN = 0.01
 class WorkerTerminated(BaseException):
     """Airflow ended the task (SIGTERM): not an Exception, so that no worker swallows it by accident."""
 
+    seconds_to_end = 4.0
+    """How long the attempt may go on: Airflow kills the task's process after 5."""
+
 
 @contextmanager
 def empty_stdin() -> Iterator[None]:

@@ -54,6 +54,8 @@ class Options(NamedTuple):
     templates: whether Airflow renders ARGUMENTS and LOGFILE.
     app_root: where the app lives; None for where the list lies.
     cwd: the working directory, from the app's root; None for that root.
+    python: the interpreter that runs the workers; None for Airflow's own.
+    row_python: those of single rows, by their IDs.
     """
 
     dag: Mapping[str, Any] = {}
@@ -66,6 +68,12 @@ class Options(NamedTuple):
     templates: bool = True
     app_root: str | None = None
     cwd: str | None = None
+    python: str | None = None
+    row_python: Mapping[int, str] = {}
+
+    def python_of(self, row: TaskRow) -> str | None:
+        """Return the interpreter that runs a row's worker; None for Airflow's own."""
+        return self.row_python.get(row.id, self.python)
 
 
 class TaskList(NamedTuple):

@@ -91,7 +91,9 @@ def merge(sections: Sequence[Section]) -> Options:
     own = dict(merged.pop("pyrunner", {}))
     if "notify_email" in own:
         own["notify_email"] = NotifyEmail(**own["notify_email"])
-    tasks = {int(task_id): arguments for task_id, arguments in merged.pop("tasks", {}).items()}
+    tasks = {int(task_id): dict(arguments) for task_id, arguments in merged.pop("tasks", {}).items()}
+    of_rows = {task_id: arguments.pop("pyrunner", {}) for task_id, arguments in tasks.items()}
+    own["row_python"] = {task_id: row["python"] for task_id, row in of_rows.items() if "python" in row}
     return Options(default_args=merged.pop("default_args", {}), tasks=tasks, dag=merged, **own)
 
 
@@ -151,7 +153,7 @@ def _name(path: Iterable[str]) -> str:
 
 def _report_unknown(path: Path, table: Path, value: Any, document: Document) -> None:
     *parents, key = path
-    kind = "notify_email" if "notify_email" in parents else parents[0] if parents else "dag"
+    kind = _kind(parents)
     hint = _ELSEWHERE.get(key) or _home(key, tuple(parents), table, document)
     if not parents and isinstance(value, dict) and "lst" in value:
         hint = f'The table of one list is called ["{key}.lst"], with the quotes.'
@@ -160,6 +162,15 @@ def _report_unknown(path: Path, table: Path, value: Any, document: Document) -> 
     where = f"[{_name(parents)}]" if parents else "the DAG"
     message = f"{where} has no option {quote(key)}"
     document.error("unknown-option", table + path, message, hint or _choices(key, _names(kind)))
+
+
+def _kind(parents: Sequence[str]) -> str:
+    """Return the name of the table that a key stands in."""
+    if "notify_email" in parents:
+        return "notify_email"
+    if parents[:1] == ["tasks"] and parents[2:] == ["pyrunner"]:
+        return "tasks.pyrunner"
+    return parents[0] if parents else "dag"
 
 
 def _home(key: str, parents: Path, table: Path, document: Document) -> str | None:
@@ -193,6 +204,7 @@ def _names(table: str) -> list[str]:
         "dag": schema.DagOptions,
         "pyrunner": schema.PyRunnerOptions,
         "notify_email": schema.NotifyEmail,
+        "tasks.pyrunner": schema.RowPyRunnerOptions,
     }
     return list(models.get(table, schema.TaskOptions).model_fields)
 

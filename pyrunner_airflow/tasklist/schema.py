@@ -124,6 +124,18 @@ class TaskOptions(_Options):
     max_active_tis_per_dag: Count = 1
 
 
+class RowPyRunnerOptions(_Options):
+    """``[tasks.<ID>.pyrunner]``: what Airflow has no argument for, of one row."""
+
+    python: Text = ""
+
+
+class RowOptions(TaskOptions):
+    """``[tasks.<ID>]``: arguments of one task, and the table below them."""
+
+    pyrunner: RowPyRunnerOptions = RowPyRunnerOptions()
+
+
 class NotifyEmail(_Options):
     """Who gets a mail when a run ends, and after which end: PyRunner's ``email`` options."""
 
@@ -137,7 +149,7 @@ def _notify_email(value: Any) -> Any:
     return {**table, "to": [table["to"]]} if isinstance(table.get("to"), str) else table
 
 
-class PyRunnerOptions(_Options):
+class PyRunnerOptions(RowPyRunnerOptions):
     """``[pyrunner]``: what Airflow has no argument for."""
 
     timezone: Annotated[str, AfterValidator(_time_zone)] = ""
@@ -165,5 +177,5 @@ class DagOptions(_Options):
     is_paused_upon_creation: bool = False
     rerun_with_latest_version: bool = False
     default_args: TaskOptions = TaskOptions()
-    tasks: dict[Annotated[str, AfterValidator(_task_id)], TaskOptions] = {}
+    tasks: dict[Annotated[str, AfterValidator(_task_id)], RowOptions] = {}
     pyrunner: PyRunnerOptions = PyRunnerOptions()

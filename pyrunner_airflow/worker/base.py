@@ -5,14 +5,16 @@ from __future__ import annotations
 import mmap
 import os
 import signal
-import subprocess
 import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .context import Context
 from .logger import Logger, print_line
+
+if TYPE_CHECKING:
+    import subprocess
 
 # Runs the command as the leader of a process group, and beside it a guard that waits at the other end of a
 # pipe for word from the worker: a line means that the command ended; the pipe's end, that the worker died,
@@ -121,6 +123,8 @@ class ShellWorker(Worker):
         """Return the command's exit status, 128 + n for a command that signal n ended."""
         if not self.argv:
             raise ValueError("ShellWorker has no command: the ARGUMENTS column of its row is empty")
+        import subprocess  # which a worker's start is not to wait for
+
         command = self.argv[0] if len(self.argv) == 1 else self.arguments_text or ",".join(self.argv)
         with subprocess.Popen(
             ["/bin/sh", "-c", _GUARDED_SHELL, "sh", command],

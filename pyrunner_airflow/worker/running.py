@@ -8,7 +8,6 @@ log lines. What comes back is an :class:`Outcome`.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import traceback
 from contextlib import ExitStack, contextmanager
@@ -23,12 +22,14 @@ from .leftovers import Leftovers
 from .loading import app_imports, import_root, load_worker
 from .logger import LogFile, Logger, Sink, copy_output
 
+FAILED = 901
+"""PyRunner's code for an exception in ``run``."""
 NOT_STARTED = 905
 """PyRunner's code for a worker that could not be made; such a row is not tried again."""
 _MAX_TEXT = 1000
 _FAILURE_CODES = {
-    "on_start": 901,
-    "run": 901,
+    "on_start": FAILED,
+    "run": FAILED,
     "on_success": 902,
     "on_fail": 903,
     "on_exit": 904,
@@ -123,7 +124,7 @@ def run_worker(job: Job, host: Host) -> Outcome:
             job = _resolve(job)
             logfile = _open_logfile(job.logfile, host) if job.logfile else None
         except (AppError, OSError) as error:
-            return _not_started(job, error)
+            return not_started(job, error)
         if logfile:
             stack.callback(logfile.close)
         try:
@@ -159,8 +160,8 @@ def _load_and_run(job: Job, host: Host, logfile: LogFile | None, stack: ExitStac
             worker = worker_class(Context(host.context), job.logfile, job.arguments)
     except (Exception, SystemExit) as error:
         if logfile:
-            logfile.line("ERROR", _text(error))
-        return _not_started(job, error)
+            logfile.line("ERROR", text_of(error))
+        return not_started(job, error)
     worker._retcode = ReturnCode(getattr(worker, "retcode", 0))  # in place of PyRunner's, which wraps
     worker.logger = logger
     worker.airflow = host.airflow
@@ -171,11 +172,8 @@ def _load_and_run(job: Job, host: Host, logfile: LogFile | None, stack: ExitStac
         return Outcome(0, attempt.error)
     if not attempt.code:
         return Outcome(0)
-    report = _report(
-        job,
-        f"return code {attempt.code}" if attempt.error is None else _one_line(attempt.error),
-        is_last=_is_last(job, host, attempt.error),
-    )
+    cause = f"return code {attempt.code}" if attempt.error is None else _one_line(attempt.error)
+    report = failure(job, host, cause, attempt.error)
     return Outcome(attempt.code, attempt.error or WorkerFailed(report, attempt.code), report)
 
 
@@ -232,7 +230,9 @@ class _Attempt:
             return
         self.code = code
         if self.error and not code:
-            self._host.log("WARN", f"{name} set the return code to 0, in spite of: {_traceback(self.error)}")
+            self._host.log(
+                "WARN", f"{name} set the return code to 0, in spite of: {traceback_of(self.error)}"
+            )
             self.error = None
 
     def _exit(self, name: str, code: Any) -> None:
@@ -249,11 +249,11 @@ class _Attempt:
     def _fail(self, name: str, error: BaseException) -> None:
         if self._logfile:
             heading = f"Uncaught Exception from Worker Thread ({name.upper()})"
-            for line in (heading, _text(error), _traceback(error)):
+            for line in (heading, text_of(error), traceback_of(error)):
                 self._logfile.line("ERROR", line)
-        self._end_forked_child(1, _traceback(error))
+        self._end_forked_child(1, traceback_of(error))
         if self.error:  # the one that is raised in the end is shown by whoever catches it
-            self._host.log("ERROR", f"{name} raised: {_traceback(error)}")
+            self._host.log("ERROR", f"{name} raised: {traceback_of(error)}")
         if self._final:
             return
         self.code = self._worker.retcode = _FAILURE_CODES[name]
@@ -272,25 +272,33 @@ class _Attempt:
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(_text(error).split())
+    text = " ".join(text_of(error).split())
     if len(text) > _MAX_TEXT:
         text = f"{text[:_MAX_TEXT]}..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """Return an exception's text, whatever its class makes of ``str``."""
     try:
         return str(error)
     except Exception:
         return "(its text cannot be shown)"
 
 
-def _traceback(error: BaseException) -> str:
+def traceback_of(error: BaseException) -> str:
+    """Return an exception's traceback as Python prints it."""
     return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
-def _not_started(job: Job, error: BaseException) -> Outcome:
+def not_started(job: Job, error: BaseException) -> Outcome:
+    """Return the outcome of a row whose worker could not be made."""
     return Outcome(NOT_STARTED, error, _report(job, _one_line(error), is_last=True), started=False)
+
+
+def failure(job: Job, host: Host, cause: str, error: BaseException | None = None) -> str:
+    """Return the report of an attempt that failed."""
+    return _report(job, cause, is_last=_is_last(job, host, error))
 
 
 def _is_last(job: Job, host: Host, error: BaseException | None) -> bool:
@@ -298,6 +306,8 @@ def _is_last(job: Job, host: Host, error: BaseException | None) -> bool:
 
 
 def _report(job: Job, cause: str, is_last: bool) -> str:
+    import socket  # which costs more than all else that a worker which succeeds needs
+
     if is_last:
         advice = "mend the cause and clear the failed tasks of this run"
     else:

@@ -24,7 +24,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyrunner_airflow.dag import codec
-from pyrunner_airflow.dag.codec import ContextValueError, decode, encode, to_xcom
+from pyrunner_airflow.dag.codec import decode, encode, to_xcom
+from pyrunner_airflow.worker.codec import ContextValueError
 from tests.context_values import (
     DEEPEST,
     NATIVE,

@@ -9,8 +9,8 @@ from airflow.sdk.bases.xcom import BaseXCom
 from sqlalchemy import Column, MetaData, String, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
-from pyrunner_airflow.dag.codec import ContextValueError
 from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY, XComContext, xcom_key
+from pyrunner_airflow.worker.codec import ContextValueError
 from tests.context_values import VALUES, image
 
 ODD_KEYS = [

@@ -156,6 +156,7 @@ PYRUNNER_VALUES = [
     ),
     ("templates", "false", False, '"false"'),
     ("app_root", '"/srv/app"', "/srv/app", "[]"),
+    ("python", '"~/venv/bin/python"', "~/venv/bin/python", '""'),
     ("cwd", '"work"', "work", '""'),
 ]
 
@@ -189,6 +190,22 @@ class TestValues:
     def test_none_is_left_out_here(self, model, values):
         tables = {"default_args", "tasks", "pyrunner"}
         assert {key for key, *_ in values} == model.model_fields.keys() - tables
+
+    def test_one_row_may_have_an_interpreter_of_its_own(self):
+        said = options(
+            "[pyrunner]", 'python = "a"', "[tasks.1.pyrunner]", 'python = "b"', "[tasks.1]", "pool_slots = 2"
+        )
+        assert (said.python, said.row_python, said.tasks) == ("a", {1: "b"}, {1: {"pool_slots": 2}})
+
+    def test_what_such_a_table_does_not_have_is_told(self):
+        found = error("[tasks.1.pyrunner]", "pyton = 'x'")
+        assert (found.code, found.message) == ("unknown-option", "[tasks.1.pyrunner] has no option 'pyton'")
+        assert found.hint == "Did you mean python? There are: python."
+
+    def test_all_tasks_have_no_such_table(self):
+        found = error("[default_args.pyrunner]", "python = 'x'")
+        assert found.message == "[default_args] has no option 'pyrunner'"
+        assert found.hint == "Tables stand side by side: write [pyrunner]."
 
     def test_what_is_not_said_is_not_there(self):
         assert parse_lst(LIST).options == options() == Options()

@@ -3,37 +3,20 @@
 import ast
 import json
 import os
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from worker_jobs import REPOSITORY, json_of, output_of, python, source, write
 
 from pyrunner_airflow import ShellWorker, Worker
+from scripts.interpreters import INTERPRETERS
 
 PACKAGE = REPOSITORY / "pyrunner_airflow" / "worker"
-BARE = (sys.executable, "-I", "-S")
+COMMANDS = [(path, "-I", "-S") for path in (sys.executable, *INTERPRETERS.values())]
+BARE = COMMANDS[0]
 
 
-def other_interpreters():
-    """Return the commands of Python 3.8 to 3.10 where this machine has them; pyenv keeps its own off PATH."""
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
-    found = []
-    for version in ("3.8", "3.9", "3.10"):
-        candidates = [shutil.which(f"python{version}"), *pyenv.glob(f"{version}.*/bin/python")]
-        found += [next(filter(runs, filter(None, candidates)), None)]
-    return [(str(command), "-I", "-S") for command in found if command]
-
-
-def runs(command):
-    return subprocess.run([command, "-c", ""], capture_output=True).returncode == 0
-
-
-IN_EACH = pytest.mark.parametrize(
-    "interpreter", [BARE, *other_interpreters()], ids=lambda command: command[0]
-)
+IN_EACH = pytest.mark.parametrize("interpreter", COMMANDS, ids=lambda command: command[0])
 RUN_ROW = """
 import json
 from pathlib import Path
@@ -152,7 +135,7 @@ def test_importing_worker_loads_nothing_else(statement):
 
 def test_the_package_is_standard_library_only():
     script = """
-    import pyrunner_airflow.worker.running
+    import pyrunner_airflow.worker.interpreter, pyrunner_airflow.worker.remote
     top = {name.split(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
     print(sorted(name for name in top if not name.startswith(("__", "_"))))
     """

@@ -2,7 +2,12 @@
 
 import pytest
 
-from pyrunner_airflow.worker.running import Outcome, WorkerFailed
+from pyrunner_airflow.worker.running import Outcome
+
+
+@pytest.fixture
+def run(run_anywhere):
+    return run_anywhere
 
 
 def hook(name, *lines):
@@ -37,16 +42,16 @@ class TestError:
 
     def test_a_code_becomes_worker_failed_with_the_code_and_the_report(self, run):
         ran = run(FAIL)
-        assert (type(ran.error), ran.error.retcode, str(ran.error)) == (WorkerFailed, 6, ran.report)
+        assert (ran.error_type, ran.error.retcode, ran.error_text) == ("WorkerFailed", 6, ran.report)
 
-    def test_the_workers_exception_comes_back_as_it_is(self, run):
-        error = run(RAISE).error
+    def test_the_workers_exception_comes_back_as_it_is(self, run_here):
+        error = run_here(RAISE).error
         assert (type(error), str(error)) == (RuntimeError, "broken")
         assert error.__traceback__ is not None
 
     def test_of_two_exceptions_the_first_comes_back_and_the_second_is_logged(self, run):
         ran = run(RAISE + hook("on_exit", "raise KeyError('second')"))
-        assert (ran.code, str(ran.error)) == (904, "broken")
+        assert (ran.code, ran.error_text) == (904, "broken")
         [(level, text)] = ran.lines
         assert (level, text.splitlines()[0], text.splitlines()[-1]) == (
             "ERROR",
@@ -64,4 +69,4 @@ class TestError:
 
     def test_after_a_rescue_a_later_code_is_the_failure(self, run):
         ran = run(RAISE + hook("on_fail", "self.retcode = 0") + hook("on_exit", "return 7"))
-        assert (ran.code, type(ran.error)) == (7, WorkerFailed)
+        assert (ran.code, ran.error_type) == (7, "WorkerFailed")

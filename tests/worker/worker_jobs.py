@@ -18,10 +18,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pyrunner_airflow.worker.app import Run, app_environment, find_app
+from pyrunner_airflow.worker.interpreter import Interpreter, WorkerRaised, run_worker_in
+from pyrunner_airflow.worker.kinds import all_kinds
+from pyrunner_airflow.worker.models import Allowed
 from pyrunner_airflow.worker.running import Job, Outcome, run_worker
 
 _DUE = datetime(2024, 2, 29, 23, 30, 15, tzinfo=timezone.utc)  # noqa: UP017 - Python 3.8
 RUN = Run("manual__1", "2024-02-29T23:30:00+00:00", _DUE)
+ALLOWED = Allowed(["worker_values.*"], [])
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -69,6 +73,15 @@ class Ran(NamedTuple):
     @property
     def error(self):
         return self.outcome.error
+
+    @property
+    def error_type(self):
+        """The name of the type of what was raised, there where the worker ran."""
+        return self.error.name if isinstance(self.error, WorkerRaised) else type(self.error).__name__
+
+    @property
+    def error_text(self):
+        return self.error.text if isinstance(self.error, WorkerRaised) else str(self.error)
 
     @property
     def report(self):
@@ -122,11 +135,16 @@ def make_job(
     return Job(app=app, environment={**variables, **(environment or {})}, **{**defaults, **columns})
 
 
-def run_row(root, host=None, **columns):
-    """Run one attempt of a row in the app at ``root``."""
+def run_row(root, host=None, python=None, environment=None, **columns):
+    """Run one attempt of a row in the app at ``root``; in an interpreter of its own, where one is named."""
     host = host or MemoryHost()
-    job = make_job(root, **columns)
-    outcome = run_worker(job, host)
+    if python is None:
+        job = make_job(root, environment=environment, **columns)
+        outcome = run_worker(job, host)
+    else:
+        here = {"PYTHONPATH": str(Path(__file__).parent)}
+        job = make_job(root, environment={**here, **(environment or {})}, **columns)
+        outcome = run_worker_in(Interpreter(python, all_kinds(ALLOWED.allows, {}), ALLOWED), job, host)
     return Ran(outcome, host, root / (job.logfile or "none"))
 
 

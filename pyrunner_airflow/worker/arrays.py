@@ -6,9 +6,7 @@ import io
 import sys
 from typing import Any
 
-from airflow.sdk.serde import deserialize, serialize
-
-from pyrunner_airflow.dag.kind import Kind, Refused, shown
+from .kind import Kind, Refused, shown
 
 
 def kind_of(value: Any) -> str | None:
@@ -18,6 +16,8 @@ def kind_of(value: Any) -> str | None:
         return "numpy"
     cls = type(value)
     name = f"{cls.__module__.partition('.')[0]}.{cls.__name__}"
+    if name == "pandas.DataFrame" and not value.attrs and not _freq(value):
+        return "pandas.parquet"  # which carries all that there is
     return name if name in KINDS else None
 
 
@@ -64,15 +64,42 @@ def _array_parts(array: Any) -> list[Any]:
     return [repr(array.dtype), array.dtype.metadata, array.shape, content]
 
 
+def _freq(frame: Any) -> Any:
+    return frame.index.freqstr if frame.index.dtype.kind in "mM" else None
+
+
+def _dump_parquet(frame: Any) -> bytes:
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise Refused("which travels as Parquet: install pyarrow beside pandas") from error
+    if not _is_carried(frame):
+        raise Refused(_why_not(frame))
+    return _to_parquet(frame)
+
+
+def _to_parquet(frame: Any) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pandas(frame), file, compression="snappy")
+    return file.getvalue()
+
+
+def _load_parquet(data: bytes) -> Any:
+    import pyarrow.parquet
+
+    return pyarrow.parquet.read_table(io.BytesIO(data)).to_pandas()
+
+
 def _dump_frame(value: Any) -> dict[str, Any]:
-    """Take off a frame what Airflow's form of it lacks."""
-    freq = value.index.freqstr if value.index.dtype.kind in "mM" else None
-    if not value.attrs and not freq:
-        raise Refused(_why_not(value))
+    """Take off a frame what Parquet lacks."""
+    freq = _freq(value)
     bare = value.copy(deep=False)
     bare.attrs = {}
     if freq:
-        bare.index = value.index.copy()
+        bare.index = value.index.copy(deep=True)  # else pandas 1 and 2 share the frequency
         bare.index.freq = None
     return {"frame": bare, "freq": freq, "attrs": value.attrs}
 
@@ -83,6 +110,10 @@ def _load_frame(data: dict[str, Any]) -> Any:
         frame.index.freq = data["freq"]
     frame.attrs = data["attrs"]
     return frame
+
+
+def _frame_parts(frame: Any) -> list[Any]:
+    return [_Frame(frame), frame.attrs]
 
 
 class _Frame:
@@ -107,8 +138,8 @@ class _Frame:
 
 
 def _why_not(frame: Any) -> str:
-    """Say why Airflow does not carry a frame, and what to do."""
-    for position, (label, dtype) in enumerate(zip(frame.columns, frame.dtypes, strict=True)):
+    """Say why a frame is not carried, and what to do."""
+    for position, (label, dtype) in enumerate(zip(frame.columns, frame.dtypes)):
         column = frame.iloc[:, [position]].reset_index(drop=True).set_axis(["x"], axis=1)
         if not _is_carried(column):
             types = ", ".join(sorted({type(item).__name__ for item in column["x"].head(1000)}))
@@ -124,13 +155,20 @@ def _why_not(frame: Any) -> str:
 
 def _is_carried(frame: Any) -> bool:
     try:
-        return _Frame(frame) == _Frame(deserialize(serialize(frame)))
+        return _Frame(frame) == _Frame(_load_parquet(_to_parquet(frame)))
     except Exception:  # whatever pyarrow raises
         return False
 
 
 def _dump_timestamp(value: Any) -> list[Any]:
-    return [str(value.asm8), value.unit, value.tzinfo]
+    return [str(value.asm8), _unit(value), _zone(value)]
+
+
+def _zone(value: Any) -> Any:
+    """Return a moment's zone by its name, where pandas makes the same of that: each pandas has its own."""
+    zone = value.tzinfo
+    name = getattr(zone, "key", getattr(zone, "zone", None))
+    return name if name and type(value.tz_convert(name).tzinfo) is type(zone) else zone
 
 
 def _load_timestamp(data: list[Any]) -> Any:
@@ -143,7 +181,11 @@ def _load_timestamp(data: list[Any]) -> Any:
 
 
 def _dump_delta(value: Any) -> list[Any]:
-    return [int(value.asm8.astype("int64")), value.unit]
+    return [int(value.asm8.astype("int64")), _unit(value)]
+
+
+def _unit(value: Any) -> str:
+    return getattr(value, "unit", "ns")  # pandas 1 knows no other
 
 
 def _load_delta(data: list[Any]) -> Any:
@@ -171,7 +213,8 @@ def _load_series(data: list[Any]) -> Any:
 KINDS = {
     "numpy.ndarray": Kind(None, _dump_array, _load_array, _array_parts),
     "numpy": Kind(None, _dump_array, lambda data: _load_array(data)[()], _array_parts),
-    "pandas.DataFrame": Kind(None, _dump_frame, _load_frame, lambda frame: [_Frame(frame), frame.attrs]),
+    "pandas.DataFrame": Kind(None, _dump_frame, _load_frame, _frame_parts),
+    "pandas.parquet": Kind(None, _dump_parquet, _load_parquet, _frame_parts),
     "pandas.Series": Kind(None, _dump_series, _load_series),
     "pandas.Timestamp": Kind(None, _dump_timestamp, _load_timestamp),
     "pandas.Timedelta": Kind(None, _dump_delta, _load_delta),

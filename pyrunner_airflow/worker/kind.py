@@ -1,10 +1,9 @@
-"""How values of a kind travel that neither JSON nor Airflow's serialization carries."""
+"""How context values of a kind travel that JSON does not carry."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 SHOWN_LENGTH = 50
 """How many characters of a key or value an error shows."""
