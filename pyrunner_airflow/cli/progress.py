@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from pyrunner_airflow.tasklist.diagnostics import showable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -100,7 +102,7 @@ class Progress:
             file.seek(start)
             lines = file.read(-1 if end is None else end - start).decode(errors="replace").splitlines()
         for line in lines[-_LOG_LINES:]:
-            self._console.print(Text(f"    {line}", style="dim"))
+            self._console.print(Text(f"    {showable(line.expandtabs())}", style="dim"))
 
 
 def _attempts(row: TaskRow, event: dict[str, Any]) -> str:

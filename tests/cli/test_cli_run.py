@@ -43,7 +43,7 @@ class Flaky(Worker):
         self.context.pop("standing", None)
         self.context["flaky"] = self.context.get("flaky", 0) + 1
         if self.context["flaky"] == 1:
-            print("printed before it failed")
+            print("printed \033[31mbefore it failed")
             raise ValueError("only the first time")
 
     def on_success(self):
@@ -120,7 +120,7 @@ def test_each_row_is_shown_with_how_it_ended(story):
 def test_of_a_failed_attempt_the_log_is_shown_from_the_workers_own_code_on(story):
     job, failed, *_ = story
     attempt = failed.out[failed.out.index("attempt 1 of 2, the next follows in 0 s") :]
-    assert attempt.splitlines()[1] == "    printed before it failed"
+    assert attempt.splitlines()[1] == "    printed \N{SYMBOL FOR ESCAPE}[31mbefore it failed"
     assert '    Traceback (most recent call last):\n      File "' in attempt
     assert f"{job.parents[1]}/workers/workers.py" in attempt
     assert "    ValueError: only the first time\n" in attempt
