@@ -223,11 +223,11 @@ def start_job(reader: Reader, line: str) -> None:
 
 
 def make_environment(reader: Reader, line: str) -> None:
-    """Make the environment of docs/interpreter.md in a place of the reader's."""
-    line = line.replace("/opt/etl", str(reader.clone.with_name("etl"))).replace(
-        "python3.9", INTERPRETERS["3.9"]
-    )
-    reader.run(line, PYTHONPATH="")
+    """Make the environment of docs/interpreter.md in a place of the reader's, and use it."""
+    place = str(reader.clone.with_name("etl"))
+    reader.run(line.replace("/opt/etl", place).replace("python3.9", INTERPRETERS["3.9"]), PYTHONPATH="")
+    if "pip install" in line:
+        reader.run(f"{place}/venv/bin/python -c 'import pandas, pyarrow'", PYTHONPATH="")
 
 
 def read_interpreters(reader: Reader, block: str) -> None:

@@ -36,9 +36,9 @@ from pyrunner_airflow.worker.codec import (
     Opaque,
     check_depth,
     explained,
+    load_standard,
 )
 from pyrunner_airflow.worker.kind import Refused, shown
-from pyrunner_airflow.worker.kinds import STANDARD
 
 CLASSNAME, VERSION, DATA = "__classname__", "__version__", "__data__"  # serde's
 ORDERS_LENGTH = 4000
@@ -284,9 +284,7 @@ def _decode(encoded: Any, reading: _Reading) -> Any:
         return cls(item if type(item) in _ATOMS else _decode(item, reading) for item in encoded)
     if cls is dict and TAG in encoded:
         name, value = encoded[TAG], _decode(encoded[VALUE], reading)
-        if reading.is_handed_on and name not in STANDARD:
-            return Opaque(name, value)
-        return KINDS[name].load(value)
+        return load_standard(name, value) if reading.is_handed_on else KINDS[name].load(value)
     if cls is dict and CLASSNAME not in encoded:
         keys = reading.orders.get(frozenset(encoded), encoded) if reading.orders else encoded
         return {key: _decode(encoded[key], reading) for key in keys}

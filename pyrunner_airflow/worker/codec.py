@@ -12,7 +12,7 @@ from collections import deque
 from typing import Any, Callable, Collection, Iterator
 
 from .kind import Refused, name_of, shown
-from .kinds import Kinds
+from .kinds import STANDARD, Kinds
 from .models import fields_of
 
 TAG = "__pyrunner__"
@@ -63,12 +63,12 @@ class Encoder:
         :raises Refused: if it cannot travel.
         """
         cls = type(value)
-        if cls in _SCALARS:
+        if cls in _SCALARS and _is_json(value):
             return value
         check_depth(depth)
         if cls is list:
             return [self.encode(item, depth + 1) for item in value]
-        if cls is dict and TAG not in value and all(type(key) is str for key in value):
+        if cls is dict and TAG not in value and all(type(key) is str and _is_json(key) for key in value):
             return {key: self.encode(item, depth + 1) for key, item in value.items()}
         if cls is Opaque:
             return self.encode_opaque(value, depth)
@@ -115,7 +115,19 @@ class Encoder:
 
     def decode(self, form: Any) -> Any:
         """Return the value of a form."""
-        return _decode(form, self._kinds, _refuse)
+        return decode(form, self._kinds)
+
+
+def _is_json(value: Any) -> bool:
+    """Say whether a scalar comes back from JSON: no thousands of digits, no halves of characters."""
+    if type(value) is int:
+        return -(2**63) <= value < 2**63
+    if type(value) is not str or value.isascii():
+        return True
+    try:
+        return bool(value.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def encode(value: Any, kinds: Kinds) -> Any:
@@ -135,41 +147,49 @@ def decode(form: Any, kinds: Kinds) -> Any:
     """
     Return a new copy of the value that :func:`encode` was given.
 
-    :raises ContextValueError: if the value is of a kind that this interpreter does not know.
+    :raises ContextValueError: if it holds something that this interpreter does not know.
     """
-    return _decode(form, kinds, _refuse)
+    return _decode(form, lambda name, data: _load(name, data, kinds))
 
 
-def decode_standard(form: Any, kinds: Kinds) -> Any:
-    """Return the value, in which those of other kinds are :class:`Opaque`."""
-    return _decode(form, kinds, Opaque)
+def decode_standard(form: Any) -> Any:
+    """Return the value, in which those that need more than the standard library are :class:`Opaque`."""
+    return _decode(form, load_standard)
 
 
-def _decode(form: Any, kinds: Kinds, unknown: Callable[[str, Any], Any]) -> Any:
+def _decode(form: Any, load: Callable[[str, Any], Any]) -> Any:
     cls = type(form)
     if cls is list:
-        return [item if type(item) in _SCALARS else _decode(item, kinds, unknown) for item in form]
+        return [item if type(item) in _SCALARS else _decode(item, load) for item in form]
     if cls is not dict:
         return form
-    if TAG not in form:
-        return {key: _decode(item, kinds, unknown) for key, item in form.items()}
-    name = form[TAG]
-    data = _decode(form[VALUE], kinds, unknown)
+    if TAG in form:
+        return load(form[TAG], _decode(form[VALUE], load))
+    return {key: _decode(item, load) for key, item in form.items()}
+
+
+def load_standard(name: str, data: Any) -> Any:
+    """Return the value of a kind, :class:`Opaque` if it is not for this interpreter to make."""
+    if name not in STANDARD:
+        return Opaque(name, data)
+    try:
+        return STANDARD[name].load(data)
+    except Exception:  # it holds something opaque, such as a time a zone of pendulum's
+        return Opaque(name, data)
+
+
+def _load(name: str, data: Any, kinds: Kinds) -> Any:
     if name not in kinds:
-        return unknown(name, data)
+        raise ContextValueError(
+            f"it holds a value of the kind {name}, which {sys.executable} does not know: "
+            f"let the row that writes it store text, numbers, lists and dictionaries"
+        )
     try:
         return kinds[name].load(data)
     except Exception as error:  # a library that is not there, or too old for what was written
         raise ContextValueError(
             f"it holds a value of the kind {name}, which {sys.executable} cannot read: {error}"
         ) from error
-
-
-def _refuse(name: str, data: Any) -> Any:
-    raise ContextValueError(
-        f"it holds a value of the kind {name}, which {sys.executable} does not know: "
-        f"let the row that writes it store text, numbers, lists and dictionaries"
-    )
 
 
 def check_depth(depth: int) -> None:

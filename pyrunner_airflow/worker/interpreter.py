@@ -20,7 +20,7 @@ from typing import Any, Dict, NamedTuple
 
 from .app import AppError, resolve_env
 from .codec import decode_standard, encode
-from .kinds import STANDARD, Kinds
+from .kinds import Kinds
 from .models import Allowed
 from .running import FAILED, Host, Job, Outcome, WorkerFailed, failure, not_started
 
@@ -55,7 +55,6 @@ _SECONDS_TO_END = 60.0
 """How long a worker and its hooks may take after an interruption that names no time of its own."""
 _SECONDS_TO_FLUSH = 10.0
 """How long the process may take to end once it has told the outcome."""
-_STANDARD = Kinds(STANDARD)
 
 
 class WorkerRaised(Exception):
@@ -253,7 +252,7 @@ class _Child:
 
     def _write(self, key: str, form: Any) -> None:
         try:
-            self._host.context[key] = decode_standard(form, _STANDARD)
+            self._host.context[key] = decode_standard(form)
         except Exception as error:  # raised in the worker when it asks next, or has nothing else to do
             self._refused = self._refused or error
 

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from pyrunner_airflow.dag import codec
 from pyrunner_airflow.dag.codec import decode, encode, to_xcom
+from pyrunner_airflow.worker import codec as pipe
 from pyrunner_airflow.worker.codec import ContextValueError
 from tests.context_values import (
     DEEPEST,
@@ -123,6 +124,15 @@ class TestWhatTravels:
     @pytest.mark.parametrize("name", VALUES)
     def test_so_it_does_in_a_list_a_dictionary_and_a_tuple(self, name):
         assert_travels({"a": [VALUES[name], 1], "b": ((VALUES[name],),), "c": {1: VALUES[name]}})
+
+    @pytest.mark.parametrize("name", VALUES)
+    def test_so_it_does_over_an_interpreter_of_its_own(self, name):
+        """Which gets it as it lies in XCom, and here hands it back."""
+        before = image(VALUES[name])
+        handed_on = decode(*encode(VALUES[name]), is_handed_on=True)
+        there = json.loads(json.dumps(pipe.encode(handed_on, codec.KINDS)))
+        assert image(pipe.decode(there, codec.KINDS)) == before
+        assert image(decode(*encode(pipe.decode_standard(there)))) == before
 
     @pytest.mark.parametrize("name", PLAIN)
     def test_json_is_stored_as_it_is(self, name):
