@@ -97,14 +97,11 @@ def _check(path: str, analyzer: Analyzer) -> tuple[tuple[Diagnostic, ...], tuple
 
 def _show(problems: list[Diagnostic], count: int) -> None:
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    counts = [_count(errors, "error"), _count(len(problems) - errors, "warning")]
-    where = _count(count, "list")
+    kinds = {"error": errors, "warning": len(problems) - errors}
+    counts = [lists.counted(number, kind) for kind, number in kinds.items() if number]
+    where = lists.counted(count, "list")
     if problems:
         click.echo(drawing.as_text(problems))
-        click.echo(f"\n{' and '.join(filter(None, counts))} in {where}.")
+        click.echo(f"\n{' and '.join(counts)} in {where}.")
     else:
         click.echo(f"No problems in {where}.")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}" if number else ""

@@ -53,6 +53,11 @@ def read(path: str) -> tuple[str, TaskList]:
     return Path(path).read_bytes().decode(), tasks
 
 
+def counted(number: int, what: str) -> str:
+    """Return how many there are of a thing: ``1 list``, ``2 lists``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _decode(data: bytes) -> str:
     try:
         return data.decode()

@@ -88,7 +88,7 @@ def _flows(text: str, tasks: TaskList) -> Mapping[int, Flow | None]:
 def _lines(tasks: TaskList, flows: Mapping[int, Flow | None]) -> Iterator[_Line]:
     found = layers(tasks.rows)
     name = tasks.source if tasks.source == lists.STDIN_NAME else Path(tasks.source).stem
-    summary = f": {_count(len(tasks.rows), 'row')} in {_count(len(found), 'layer')}"
+    summary = f": {lists.counted(len(tasks.rows), 'row')} in {lists.counted(len(found), 'layer')}"
     if schedule := tasks.options.dag.get("schedule"):
         summary += f", schedule {schedule}"
     yield _Line(0, (name, "bold"), (summary, ""))
@@ -126,10 +126,6 @@ def _keys(verb: str, keys: Iterable[str], may_be_more: bool) -> Iterator[str]:
         known.append("keys that can't be told")
     if known:
         yield f"{verb} {', '.join(known)}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _print(lines: Iterable[_Line]) -> None:
