@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from airflow.sdk import conf
 
 from pyrunner_airflow.dag.codec import Encoded, decode
-from pyrunner_airflow.dag.factory import PyRunnerDag
+from pyrunner_airflow.dag.operator import WorkerOperator
 from pyrunner_airflow.dag.parameters import is_selected
 from pyrunner_airflow.discovery.building import build_dag
 from pyrunner_airflow.tasklist import LstError
@@ -54,11 +54,11 @@ def main() -> int:
 
 def _run(order: dict[str, Any], tell: Callable[..., None]) -> int:
     dag = build_dag(Path(order["list"]), Path(os.sep))
+    tasks: Any = dag.tasks  # all of them ours
     if order["dryrun"]:
-        tasks: Any = dag.tasks
         tell(selected=[task.row.id for task in tasks if is_selected(task, order["conf"])])
         return 0
-    _prepare(dag, order, tell)
+    _prepare(tasks, order, tell)
     _add_bundle(order["dags"])
     run = dag.test(run_conf=order["conf"])
     return 0 if run.state == "success" else 1
@@ -71,17 +71,18 @@ def _tell(events: TextIO, **event: Any) -> None:
     events.write(json.dumps({**event, "time": time.time(), "log_size": log_size}) + "\n")
 
 
-def _prepare(dag: PyRunnerDag, order: dict[str, Any], tell: Callable[..., None]) -> None:
+def _prepare(tasks: list[WorkerOperator], order: dict[str, Any], tell: Callable[..., None]) -> None:
     """Have each row start as the order says, and tell what becomes of it."""
-    tasks: Any = dag.tasks  # all of them ours
+    options = tasks[0].options  # the list's: all rows have them
+    start = {**options.cvar, **order["cvar"]}
+    for key, _, *encoded in order["writes"]:
+        name = decode(key)
+        start.pop(name, None)
+        if encoded:
+            start[name] = Encoded(*encoded)
+    options = options._replace(env={**options.env, **order["env"]}, cvar=start)
     for task in tasks:
-        env = {**task.options.env, **order["env"]}
-        start = {**task.options.cvar, **order["cvar"]}
-        for key, _, *encoded in order["writes"]:
-            start.pop(decode(key), None)
-            if encoded:
-                start[decode(key)] = Encoded(*encoded)
-        task.options = task.options._replace(env=env, cvar=start)
+        task.options = options
         task.take_writes = partial(_take_writes, tell)
         for callback, state in _CALLBACKS.items():
             setattr(task, callback, [partial(_take_state, tell, state)])

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -24,8 +24,6 @@ from pyrunner_airflow import PyRunnerDag
 
 dag = PyRunnerDag({path!r}, options_folder={top!r})
 """
-
-
 _QUIET = "airflow=WARNING airflow.task=INFO task=CRITICAL"
 """What is logged: what the workers log; the engine shows their errors itself, without Airflow's frames."""
 
@@ -143,12 +141,17 @@ class Home:
         """Drop what was kept: the run succeeded."""
         self._state.unlink(missing_ok=True)
 
-    def environment(self, tell: Any) -> dict[str, str]:
+    def make_database(self, tell: Callable[[str], None]) -> None:
         """
-        Return the environment of a run: with an Airflow of the list's own, unless one is configured.
+        Make the database of a run, unless an Airflow is configured.
 
         :param tell: called with a message where this takes long.
         """
+        if not _is_configured():
+            shutil.copyfile(_empty_database(tell), self._folder / "airflow.db")
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a run: with an Airflow of the list's own, unless one is configured."""
         self.dags.mkdir(exist_ok=True)
         (self.dags / "job.py").write_text(_DAG_FILE.format(path=self._list_path, top=os.sep))
         environment = {
@@ -158,13 +161,12 @@ class Home:
             "AIRFLOW__LOGGING__LOG_FORMAT": "%(levelname)s - %(asctime)s - %(message)s",  # PyRunner's
             "AIRFLOW__LOGGING__NAMESPACE_LEVELS": _QUIET,
         }
-        if not is_configured():
-            shutil.copyfile(_empty_database(tell), self._folder / "airflow.db")
+        if not _is_configured():
             environment["AIRFLOW_HOME"] = str(self._folder)
         return environment
 
 
-def is_configured() -> bool:
+def _is_configured() -> bool:
     """Say whether somebody has set up an Airflow: ``airflow pyrunner`` has loaded it already."""
     return "airflow.configuration" in sys.modules or any(map(os.environ.get, _CONFIGURED_BY))
 
@@ -175,7 +177,7 @@ def _state_folder() -> Path:
     return Path(given if os.path.isabs(given) else Path.home() / ".local/state") / "pyrunner-airflow"
 
 
-def _empty_database(tell: Any) -> Path:
+def _empty_database(tell: Callable[[str], None]) -> Path:
     """Return a database that Airflow of this version has just made: copying it is faster by seconds."""
     database = _state_folder() / f"airflow-{version('apache-airflow-core')}.db"
     if database.exists():

@@ -56,14 +56,16 @@ class Progress:
         self.states[row.id] = state
         if state == "running":
             self._began = event
-            attempt = f" (attempt {event['attempt']} of {row.max_attempts})" if row.max_attempts > 1 else ""
-            self._spinner.update(escape(f"{row.id} {row.name}{attempt}"))
+            attempt = _attempt(row, event)
+            self._spinner.update(escape(f"{row.id} {row.name}{attempt and f' ({attempt})'}"))
             return
         self._spinner.update("")
         if state in ("skipped", "earlier"):
             self._line(row, state, "")
             return
-        self._line(row, state, f"{event['time'] - self._began['time']:6.1f} s{_attempts(row, event)}")
+        seconds = event["time"] - self._began["time"]
+        following = f", the next follows in {row.retry_wait_time} s" if state == "up_for_retry" else ""
+        self._line(row, state, f"{seconds:6.1f} s  {_attempt(row, event)}{following}")
         if state != "success":
             self._show_log(self._began["log_size"], event["log_size"])
 
@@ -105,10 +107,5 @@ class Progress:
             self._console.print(Text(f"    {showable(line.expandtabs())}", style="dim"))
 
 
-def _attempts(row: TaskRow, event: dict[str, Any]) -> str:
-    if row.max_attempts == 1:
-        return ""
-    text = f"  attempt {event['attempt']} of {row.max_attempts}"
-    return (
-        f"{text}, the next follows in {row.retry_wait_time} s" if event["state"] == "up_for_retry" else text
-    )
+def _attempt(row: TaskRow, event: dict[str, Any]) -> str:
+    return f"attempt {event['attempt']} of {row.max_attempts}" if row.max_attempts > 1 else ""

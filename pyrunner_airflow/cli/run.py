@@ -154,7 +154,8 @@ def _check_ids(tasks: TaskList, given: Iterable[int]) -> None:
 @contextmanager
 def _engine(home: Home, order: dict[str, Any], lock: int) -> Iterator[tuple[Process, IO[str]]]:
     """Start the process that runs the list; what is left of it ends with the context."""
-    environment = home.environment(lambda text: click.echo(text, err=True))
+    if not order["dryrun"]:
+        home.make_database(lambda text: click.echo(text, err=True))
     ours, its = os.pipe()
     with home.log.open("ab" if order["dryrun"] else "wb") as log, open(ours) as events:
         process = subprocess.Popen(
@@ -162,7 +163,7 @@ def _engine(home: Home, order: dict[str, Any], lock: int) -> Iterator[tuple[Proc
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env=environment,
+            env=home.environment(),
             pass_fds=(its, lock),
             start_new_session=True,
             text=True,

@@ -36,6 +36,7 @@ from pyrunner_airflow.worker.codec import (
     Opaque,
     check_depth,
     explained,
+    is_json_scalar,
     load_standard,
 )
 from pyrunner_airflow.worker.kind import Refused, shown
@@ -149,7 +150,7 @@ class _Encoder(Encoder):
         return value if is_plain else self.encode_tagged(value, depth)
 
     def encode_int(self, value: int, depth: int) -> Any:
-        return value if -(2**63) <= value < 2**63 else self.encode_tagged(value, depth)
+        return value if is_json_scalar(value) else self.encode_tagged(value, depth)
 
     def encode_float(self, value: float, depth: int) -> Any:
         # In Postgres 1e16 becomes an integer, and -0.0 loses its sign.
@@ -260,12 +261,7 @@ def _backend_is_airflows() -> bool:
 
 
 def _is_storable(text: str) -> bool:
-    if "\0" in text:
-        return False
-    try:
-        return text.isascii() or bool(text.encode())
-    except UnicodeEncodeError:
-        return False
+    return "\0" not in text and is_json_scalar(text)
 
 
 def _is_placeholder(text: str) -> bool:

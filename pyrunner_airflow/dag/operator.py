@@ -133,11 +133,10 @@ def run_row(*argv: str, **context: Any) -> None:
                 job = _job(argv, context, host)
         except AppError as error:
             raise WorkerNotStarted(str(error)) from error
-        python = task.options.python_of(task.row)
-        if python is None:
+        if host.python is None:
             outcome = run_worker(job, host)
         else:
-            outcome = run_worker_in(Interpreter(python, KINDS, allowed_classes()), job, host)
+            outcome = run_worker_in(Interpreter(host.python, KINDS, allowed_classes()), job, host)
         host.finish(outcome)
     if outcome.error is None:
         return
@@ -154,14 +153,16 @@ class _AirflowHost:
 
     def __init__(self, context: dict[str, Any], interrupts: Interrupts) -> None:
         self.airflow = context
-        start = {**context["task"].options.cvar, **(context["params"].get("cvar") or {})}
+        options = context["task"].options
+        self.python = options.python_of(context["task"].row)
+        start = {**options.cvar, **(context["params"].get("cvar") or {})}
         self.context = XComContext(
             context["ti"],
             context["task_state_store"],
             start,
             self._journal_soon,
             partial(self.log, "WARN"),
-            is_handed_on=context["task"].options.python_of(context["task"].row) is not None,
+            is_handed_on=self.python is not None,
         )
         self.interruptible = interrupts.allowed
         self._interrupts = interrupts

@@ -63,12 +63,16 @@ class Encoder:
         :raises Refused: if it cannot travel.
         """
         cls = type(value)
-        if cls in _SCALARS and _is_json(value):
+        if cls in _SCALARS and is_json_scalar(value):
             return value
         check_depth(depth)
         if cls is list:
             return [self.encode(item, depth + 1) for item in value]
-        if cls is dict and TAG not in value and all(type(key) is str and _is_json(key) for key in value):
+        if (
+            cls is dict
+            and TAG not in value
+            and all(type(key) is str and is_json_scalar(key) for key in value)
+        ):
             return {key: self.encode(item, depth + 1) for key, item in value.items()}
         if cls is Opaque:
             return self.encode_opaque(value, depth)
@@ -118,8 +122,8 @@ class Encoder:
         return decode(form, self._kinds)
 
 
-def _is_json(value: Any) -> bool:
-    """Say whether a scalar comes back from JSON: no thousands of digits, no halves of characters."""
+def is_json_scalar(value: Any) -> bool:
+    """Say whether text or a number comes back from JSON: no thousands of digits, no halves of characters."""
     if type(value) is int:
         return -(2**63) <= value < 2**63
     if type(value) is not str or value.isascii():
