@@ -11,22 +11,17 @@ the task's ``task_state_store``, which survives retries and clears.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import math
-import os
 import re
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from pyrunner_airflow.dag.codec import Encoded, decode, encode, to_xcom
-from pyrunner_airflow.worker.codec import ContextValueError
-from pyrunner_airflow.worker.context import ContextProcessError
+from pyrunner_airflow.dag.xcom_values import from_xcom, to_xcom
+from pyrunner_airflow.values import Codec, ContextValueError, Encoded
 
 INDEX_KEY = "pyrunner.context"
 JOURNAL_KEY = "pyrunner.context"
@@ -87,18 +82,7 @@ class Entry(NamedTuple):
     number: float | None = None
     """The value, if it is a float: SQLite may change the last digit, or make an integer of it."""
     orders: list[list[str]] | None = None
-    """Of the value: see :class:`~pyrunner_airflow.dag.codec.Encoded`."""
-
-
-class Known(NamedTuple):
-    """What a task has found out: replaced as a whole, since a signal may strike between any two steps."""
-
-    above: dict[str, Entry]
-    """The last write to each key that counts for the task."""
-    elsewhere: dict[str, Entry]
-    """What tasks have written that are not upstream, or that one hides which is."""
-    looked_at: frozenset[str]
-    """The tasks whose index was pulled."""
+    """Of the value: see :class:`~pyrunner_airflow.values.Encoded`."""
 
 
 class Write(NamedTuple):
@@ -131,91 +115,89 @@ def xcom_key(key: str) -> str:
     return f"pyrunner.key.{readable}.{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
-class XComContext(MutableMapping[str, Any]):
+class XComContext:
     """
     The context as one attempt of a task sees it: its own writes over what its ancestors left.
 
-    Nothing is asked of Airflow before it is needed; what was read is kept for the attempt.
+    It has encoded values, as XCom and the journal have them: what they stand for is the worker's own process
+    to know. Nothing is asked of Airflow before it is needed; what was read is kept for the attempt.
 
     :param start: what the context holds before any row writes to it; values may be encoded.
-    :param on_write: told of each write, so that :meth:`journal` can be called in good time.
     :param warn: told what the user should know.
-    :param is_handed_on: the worker is in another interpreter, which alone may know some of the values.
     """
 
     def __init__(
         self,
         ti: TaskInstance,
         store: StateStore,
+        codec: Codec,
         start: Mapping[str, Any],
-        on_write: Callable[[], None],
         warn: Callable[[str], None],
         *,
-        is_handed_on: bool = False,
+        has_journal: bool,
     ) -> None:
-        self._decode = partial(decode, is_handed_on=is_handed_on)
         self._ti = ti
         self._store = store
+        self._codec = codec
         self._start = start
-        self._on_write = on_write
         self._warn = warn
-        self._pid = os.getpid()
-        self._lock = threading.RLock()  # a worker's threads may all use the context
         self._own: dict[str, Write] = {}
-        self._known: Known | None = None
-        self._read: dict[str, Any] = {}
-        self._journal_is_read = ti.try_number == 1
+        self._journal_is_read = not has_journal
         self._journal_exists = False
+        self._read: dict[str, Any] = {}
+        self._above: dict[str, Entry] | None = None
+        """The last write to each key that counts for the task; None until it has looked."""
+        self._elsewhere: dict[str, Entry] = {}
+        """What tasks have written that are not upstream, or that one hides which is."""
+        self._looked_at: set[str] = set()
+        """The tasks whose index was pulled."""
 
-    def __getitem__(self, key: str) -> Any:
+    def get(self, key: str) -> tuple[Any, Any, str]:
+        """
+        Return an encoded value, its orders, and where it is from, to begin an error with.
+
+        :raises KeyError: if there is none.
+        :raises ContextValueError, ContextIndexError: if an XCom is not as its task wrote it.
+        """
         write = self._writes().get(key)
         if write:
             if write.encoded is None:
                 raise KeyError(key)
-            try:
-                return self._decode(*write.encoded)
-            except ContextValueError as error:
-                raise ContextValueError(f"context[{key!r}]: {error}") from error
+            return *write.encoded, ""
         entry = self._ancestors().get(key)
         if entry is None and key in self._start:
             value = self._start[key]
-            return self._decode(*value) if isinstance(value, Encoded) else copy.deepcopy(value)
+            return *(value if isinstance(value, Encoded) else self._codec.encode(value)), ""
         entry = entry or self._find_elsewhere(key)
         if entry is None or entry.state == "deleted":
             raise KeyError(key)
         if key not in self._read:
             self._read[key] = self._pull_value(key, entry)
-        try:
-            return self._decode(self._read[key], entry.orders)
-        except ContextValueError as error:
-            raise _unreadable(key, entry, error) from error
+        return self._read[key], entry.orders, _source(key, entry)
 
-    def __setitem__(self, key: str, value: Any) -> None:
-        try:
-            encoded = encode(value)
-        except ContextValueError as error:
-            raise ContextValueError(f"context[{key!r}]: {error}") from error
-        self._write(key, Write(_now(), encoded))
+    def set(self, key: str, encoded: Encoded) -> None:
+        """Write a value."""
+        self._writes()[key] = Write(_now(), encoded)
 
-    def __delitem__(self, key: str) -> None:
-        if key not in self:
+    def delete(self, key: str) -> None:
+        """Delete a key; raises KeyError if there is none."""
+        if not self.has(key):
             raise KeyError(key)
-        self._write(key, Write(_now(), None))
+        self._writes()[key] = Write(_now(), None)
 
-    def __contains__(self, key: object) -> bool:
-        write = self._writes().get(key)  # type: ignore[call-overload]
+    def has(self, key: str) -> bool:
+        """Say whether this task or one above it has the key."""
+        write = self._writes().get(key)
         if write:
             return write.encoded is not None
-        entry = self._ancestors().get(key)  # type: ignore[call-overload]
+        entry = self._ancestors().get(key)
         return key in self._start if entry is None else entry.state != "deleted"
 
-    def __iter__(self) -> Iterator[str]:
+    def keys(self) -> list[str]:
+        """Return the keys that this task and those above it have."""
         index = self._index()
         written = [key for key, entry in index.items() if entry.state != "deleted"]
-        return iter([*written, *(key for key in self._start if key not in index)])
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
+        return [*written, *(key for key in self._start if key not in index)]
 
     def journal(self, *, whole: bool = False) -> None:
         """
@@ -235,13 +217,13 @@ class XComContext(MutableMapping[str, Any]):
 
     def publish(self) -> None:
         """Store the writes as this task's XComs, and the index."""
-        if not self._writes() and self._known is None:
+        if not self._writes() and self._above is None:
             return
         index = self._index()
-        for key, write in dict(self._own).items():
+        for key, write in self._own.items():
             if write.encoded is not None:
                 self._ti.xcom_push(xcom_key(key), to_xcom(write.encoded.data))
-        self._ti.xcom_push(INDEX_KEY, [_row(key, entry) for key, entry in sorted(index.items())])
+        self._ti.xcom_push(INDEX_KEY, [self._row(key, entry) for key, entry in sorted(index.items())])
 
     def writes(self, room: int | None = None) -> list[list[Any]]:
         """
@@ -252,8 +234,8 @@ class XComContext(MutableMapping[str, Any]):
         :param room: leave out what does not fit into so many characters.
         """
         rows = []
-        for key, write in dict(self._writes()).items():
-            row = [encode(key).data, write.time, *(write.encoded or ())]
+        for key, write in self._writes().items():
+            row = [self._codec.encode(key).data, write.time, *(write.encoded or ())]
             if room is not None:
                 size = len(json.dumps(row))
                 if size > room:
@@ -262,21 +244,15 @@ class XComContext(MutableMapping[str, Any]):
             rows.append(row)
         return rows
 
-    def _write(self, key: str, write: Write) -> None:
-        self._check_process()
-        self._writes()[key] = write
-        self._on_write()
-
     def _writes(self) -> dict[str, Write]:
         """Return this task's writes, those of its earlier attempts included."""
-        with self._lock:
-            if not self._journal_is_read:
-                stored = self._store.get(JOURNAL_KEY)
-                self._journal_exists = stored is not None
-                for key, moment, *encoded in (stored or {}).get("writes", ()):
-                    self._own[decode(key)] = Write(moment, Encoded(*encoded) if encoded else None)
-                self._journal_is_read = True
-            return self._own
+        if not self._journal_is_read:
+            stored = self._store.get(JOURNAL_KEY)
+            self._journal_exists = stored is not None
+            for key, moment, *encoded in (stored or {}).get("writes", ()):
+                self._own[self._codec.decode(key)] = Write(moment, Encoded(*encoded) if encoded else None)
+            self._journal_is_read = True
+        return self._own
 
     def _index(self) -> dict[str, Entry]:
         """Return the last write to each key that this task knows."""
@@ -289,14 +265,9 @@ class XComContext(MutableMapping[str, Any]):
 
     def _ancestors(self) -> dict[str, Entry]:
         """Return the last write to each key among this task's ancestors."""
-        return self._find_out().above
-
-    def _find_out(self) -> Known:
-        with self._lock:
-            if self._known is None:
-                above, looked_at = self._walk(self._ti.task.upstream_task_ids, frozenset())
-                self._known = Known(above, {}, looked_at)
-            return self._known
+        if self._above is None:
+            self._above = self._walk(self._ti.task.upstream_task_ids)
+        return self._above
 
     def _find_elsewhere(self, key: str) -> Entry | None:
         """
@@ -305,18 +276,15 @@ class XComContext(MutableMapping[str, Any]):
         PyRunner's workers share one dictionary, so that some rely on a row that happens to run before theirs.
         """
         ti, dag = self._ti, self._ti.task.dag
-        with self._lock:
-            above, elsewhere, looked_at = self._find_out()
-            states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-            finished = {name for name, state in states.items() if state in _FINISHED and dag.has_task(name)}
-            finished -= looked_at
-            last = {name for name in finished if not dag.get_task(name).downstream_task_ids & finished}
-            found, looked_at = self._walk(last, looked_at)
-            elsewhere = _last_of(elsewhere, found)
-            entry = elsewhere.get(key)
-            if entry is not None:
-                above = {**above, key: entry}
-            self._known = Known(above, elsewhere, looked_at)
+        above = self._ancestors()
+        states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+        finished = {name for name, state in states.items() if state in _FINISHED and dag.has_task(name)}
+        finished -= self._looked_at
+        last = {name for name in finished if not dag.get_task(name).downstream_task_ids & finished}
+        self._elsewhere = _last_of(self._elsewhere, self._walk(last))
+        entry = self._elsewhere.get(key)
+        if entry is not None:
+            above[key] = entry
         if entry is None or entry.state == "deleted":
             return None
         if entry.task_id not in ti.task.get_flat_relative_ids(upstream=True):
@@ -326,32 +294,29 @@ class XComContext(MutableMapping[str, Any]):
             )
         return entry
 
-    def _walk(
-        self, task_ids: Iterable[str], looked_at: frozenset[str]
-    ) -> tuple[dict[str, Entry], frozenset[str]]:
-        """Return the last write to each key among these tasks and all above them, and who was looked at."""
+    def _walk(self, task_ids: Iterable[str]) -> dict[str, Entry]:
+        """Return the last write to each key among these tasks and all above them not yet looked at."""
         dag = self._ti.task.dag
         found: dict[str, Entry] = {}
-        seen = set(looked_at)
         waiting = deque(sorted(task_ids))
         while waiting:
             task_id = waiting.popleft()
-            if task_id in seen:
+            if task_id in self._looked_at:
                 continue
-            seen.add(task_id)
+            self._looked_at.add(task_id)
             entries = self._pull_index(task_id)
             if entries is None:
                 waiting.extend(sorted(dag.get_task(task_id).upstream_task_ids))
             else:
                 found = _last_of(found, entries)
-        return found, frozenset(seen)
+        return found
 
     def _pull_index(self, task_id: str) -> dict[str, Entry] | None:
         rows = self._pull(task_id, INDEX_KEY)
         if rows is None:
             return None
         try:
-            return dict(_read_row(**row) for row in rows)
+            return dict(self._read_row(**row) for row in rows)
         except (TypeError, KeyError, ContextValueError):
             raise ContextIndexError(
                 f"the XCom {INDEX_KEY!r} of task {task_id} is not as that task wrote it: clear the task"
@@ -359,32 +324,25 @@ class XComContext(MutableMapping[str, Any]):
 
     def _pull_value(self, key: str, entry: Entry) -> Any:
         try:
-            value = self._pull(entry.task_id, xcom_key(key))
+            value = from_xcom(self._pull(entry.task_id, xcom_key(key)))
         except _UNREADABLE as error:
-            raise _unreadable(key, entry, error) from error
+            raise ContextValueError(f"context[{key!r}]: {_source(key, entry)}{error}") from error
         if value is None and entry.state != "none":
             raise KeyError(f"{key}: the XCom {xcom_key(key)!r} of task {entry.task_id} is gone")
         if entry.number is not None and type(value) in (int, float):
             return entry.number if math.isclose(value, entry.number, rel_tol=1e-15) else float(value)
         return value
 
+    def _row(self, key: str, entry: Entry) -> dict[str, Any]:
+        parts = {name: part for name, part in entry._asdict().items() if part is not None}
+        return {"key": self._codec.encode(key).data, **parts}
+
+    def _read_row(self, key: Any, **parts: Any) -> tuple[str, Entry]:
+        return self._codec.decode(key), Entry(**parts)
+
     def _pull(self, task_id: str, key: str) -> Any:
-        self._check_process()
         # Without map_indexes: asking for one index logs an error where there is nothing.
         return self._ti.xcom_pull(task_ids=task_id, key=key)
-
-    def _check_process(self) -> None:
-        if os.getpid() != self._pid:
-            raise ContextProcessError
-
-
-def _row(key: str, entry: Entry) -> dict[str, Any]:
-    parts = {name: part for name, part in entry._asdict().items() if part is not None}
-    return {"key": encode(key).data, **parts}
-
-
-def _read_row(key: Any, **parts: Any) -> tuple[str, Entry]:
-    return decode(key), Entry(**parts)
 
 
 def _last_of(some: dict[str, Entry], others: dict[str, Entry]) -> dict[str, Entry]:
@@ -394,11 +352,8 @@ def _last_of(some: dict[str, Entry], others: dict[str, Entry]) -> dict[str, Entr
     return {**some, **{key: last(entry, some.get(key, entry)) for key, entry in others.items()}}
 
 
-def _unreadable(key: str, entry: Entry, error: Exception) -> ContextValueError:
-    return ContextValueError(
-        f"context[{key!r}]: the XCom {xcom_key(key)!r} of task {entry.task_id} is not as that task wrote it: "
-        f"{error}"
-    )
+def _source(key: str, entry: Entry) -> str:
+    return f"the XCom {xcom_key(key)!r} of task {entry.task_id} is not as that task wrote it: "
 
 
 def _now() -> int:

@@ -5,24 +5,26 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import conf, literal
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from airflow.sdk.log import mask_secret
 
+from pyrunner_airflow.dag import relay
 from pyrunner_airflow.dag.context import XComContext
-from pyrunner_airflow.dag.kinds import KINDS, allowed_classes
+from pyrunner_airflow.dag.host import Host, WorkerTerminated
 from pyrunner_airflow.dag.parameters import check_names, is_selected
-from pyrunner_airflow.dag.supervisor import Interrupts, empty_stdin
+from pyrunner_airflow.dag.xcom_values import allowed_classes
+from pyrunner_airflow.dag.versions import seconds_after_sigterm
 from pyrunner_airflow.tasklist import Options, TaskRow
-from pyrunner_airflow.worker.app import AppError, Run, app_environment, find_app, resolve_env
-from pyrunner_airflow.worker.interpreter import Interpreter, run_worker_in
-from pyrunner_airflow.worker.running import Job, Outcome, run_worker
+from pyrunner_airflow.values import Codec
+from pyrunner_airflow.worker.attempt import Job, Outcome
+from pyrunner_airflow.worker.child import InAirflow
 
 _LEVELS = {
     "DEBUG": logging.DEBUG,
@@ -31,7 +33,7 @@ _LEVELS = {
     "WARN": logging.WARNING,
     "ERROR": logging.ERROR,
 }
-_JOURNAL_SECONDS = 1.0
+_INTERRUPTIONS = {cls.__name__: cls for cls in (AirflowTaskTimeout, WorkerTerminated, KeyboardInterrupt)}
 _MAX_SLUG = 200
 # Airflow's own list of sensitive field names, as whole words: TOKENIZERS_PARALLELISM is none.
 _SECRET_NAME = re.compile(
@@ -65,6 +67,7 @@ class WorkerOperator(PythonOperator):
     ui_color = "#fff"  # Airflow's own default, which a serialized DAG does not repeat for each task
 
     take_writes: Callable[[list[list[Any]]], None] | None = None
+    host: Host | None = None
     row: TaskRow
     list_path: str
     options: Options
@@ -110,6 +113,12 @@ class WorkerOperator(PythonOperator):
         return task
 
 
+    def on_kill(self) -> None:
+        """Have the worker end: Airflow calls this in its handler of SIGTERM."""
+        if self.host:
+            self.host.terminate(WorkerTerminated("Airflow ended this task (SIGTERM)", seconds_after_sigterm()))
+
+
 def run_row(*argv: str, **context: Any) -> None:
     """
     Run the row of the current task: the ``python_callable`` of :class:`WorkerOperator`.
@@ -120,24 +129,28 @@ def run_row(*argv: str, **context: Any) -> None:
     :raises WorkerNotStarted: if there was no worker to run.
     :raises RunParameterError: if the run was started with a mistyped parameter.
     :raises AirflowSkipException: if the run's parameters leave the row out.
-    :raises Exception: whatever the worker raised; WorkerRaised, if that was in an interpreter of its own.
+    :raises Exception: whatever the worker raised; WorkerRaised, if only its own process has the exception.
     """
-    task, params = context["task"], context["params"]
+    task = context["task"]
     check_names(context["dag_run"].conf or {}, context["dag"].params)
-    if not is_selected(task, params):
+    if not is_selected(task, context["params"]):
         raise AirflowSkipException("left out by this run's parameters")
-    with Interrupts() as interrupts, empty_stdin():
-        host = _AirflowHost(context, interrupts)
-        try:
-            with host.interruptible():
-                job = _job(argv, context, host)
-        except AppError as error:
-            raise WorkerNotStarted(str(error)) from error
-        if host.python is None:
-            outcome = run_worker(job, host)
-        else:
-            outcome = run_worker_in(Interpreter(host.python, KINDS, allowed_classes()), job, host)
-        host.finish(outcome)
+    _mask_secrets(os.environ)
+    allowed = allowed_classes()
+    codec = Codec(allowed)
+    log = partial(_log, task.log)
+    kept = _context(context, codec, log)
+    airflow = InAirflow(
+        context if relay.is_possible() else _plain(context),
+        _INTERRUPTIONS,
+        {"skip": AirflowSkipException, "final": AirflowFailException},
+        relay.connect,
+        _mask_secrets,
+        relay.dump_error,
+    )
+    task.host = Host(_job(argv, context), kept, log, allowed, airflow, codec.encode(_plain(context)))
+    outcome = task.host.run()
+    _keep(outcome, kept, task, log)
     if outcome.error is None:
         return
     if not outcome.started:
@@ -145,77 +158,66 @@ def run_row(*argv: str, **context: Any) -> None:
     raise outcome.error
 
 
-class _AirflowHost:
-    """Airflow's side of the boundary to a worker, wherever that runs."""
+def _log(log: Any, level: str, text: str) -> None:
+    log.log(_LEVELS[level], "%s", text)
 
-    skip_exceptions = (AirflowSkipException,)
-    final_exceptions = (AirflowFailException,)
 
-    def __init__(self, context: dict[str, Any], interrupts: Interrupts) -> None:
-        self.airflow = context
-        options = context["task"].options
-        self.python = options.python_of(context["task"].row)
-        start = {**options.cvar, **(context["params"].get("cvar") or {})}
-        self.context = XComContext(
-            context["ti"],
-            context["task_state_store"],
-            start,
-            self._journal_soon,
-            partial(self.log, "WARN"),
-            is_handed_on=self.python is not None,
-        )
-        self.interruptible = interrupts.allowed
-        self._interrupts = interrupts
-        self._log = context["task"].log
+def _context(context: dict[str, Any], codec: Codec, log: Callable[[str, str], None]) -> XComContext:
+    ti = context["ti"]
+    return XComContext(
+        ti,
+        context["task_state_store"],
+        codec,
+        {**context["task"].options.cvar, **(context["params"].get("cvar") or {})},
+        partial(log, "WARN"),
+        # A row that asked to be rescheduled, or to be deferred, goes on in the same attempt.
+        has_journal=ti.try_number > 1 or bool(context.get("task_reschedule_count")),
+    )
 
-    def log(self, level: str, text: str) -> None:
-        self._log.log(_LEVELS[level], "%s", text)
 
-    def finish(self, outcome: Outcome) -> None:
-        """Publish the context, and keep what another attempt needs."""
-        if outcome.report:
-            self.log("ERROR", outcome.report)
-        take_writes = self.airflow["task"].take_writes
-        if take_writes:
-            take_writes(self.context.writes())
-        if outcome.error is None:
-            self.context.publish()
-            self.context.drop_journal()
-            return
+def _keep(outcome: Outcome, context: XComContext, task: WorkerOperator, log: Callable[[str, str], None]) -> None:
+    """Publish the context, and keep what another attempt needs."""
+    if outcome.report:
+        log("ERROR", outcome.report)
+    if task.take_writes:
+        task.take_writes(context.writes())
+    if outcome.error is None:
         try:
-            self.context.journal(whole=True)
-            self.context.publish()
-        except Exception as error:  # the attempt's own error is what must be seen in the end
-            self.log("WARN", f"what this attempt wrote to the context could not be kept: {error!r}")
+            context.publish()
+        except BaseException:
+            _try(partial(context.journal, whole=True), log)
+            raise
+        context.drop_journal()
+        return
+    # Each of the two by itself; and the attempt's own error is what must be seen in the end.
+    _try(partial(context.journal, whole=True), log)
+    _try(context.publish, log)
 
-    def _journal_soon(self) -> None:
-        self._interrupts.call_in(_JOURNAL_SECONDS, self._journal)
 
-    def _journal(self) -> None:
-        try:
-            self.context.journal()
-        except Exception as error:  # as when the task was cleared meanwhile: its worker goes on
-            self.log("WARN", f"what this attempt wrote to the context could not be kept so far: {error!r}")
+def _try(keep: Callable[[], None], log: Callable[[str, str], None]) -> None:
+    try:
+        keep()
+    except Exception as error:
+        log("WARN", f"what this attempt wrote to the context could not be kept: {error!r}")
 
 
 def _as_is(text: str) -> str:
     return text
 
 
-def _job(argv: tuple[str, ...], context: dict[str, Any], host: _AirflowHost) -> Job:
+def _job(argv: tuple[str, ...], context: dict[str, Any]) -> Job:
     task, ti, dag_run = context["task"], context["ti"], context["dag_run"]
-    options = task.options
-    app = find_app(task.list_path, options.app_root, options.cwd)
-    run = Run(dag_run.run_id, (dag_run.logical_date or dag_run.run_after).isoformat(), dag_run.run_after)
-    writable_folder = os.path.join(conf.get("logging", "base_log_folder"), "pyrunner")
-    environment = app_environment(app, run, writable_folder, lambda text: host.log("WARN", text))
-    for name, value in options.env.items():
-        environment[name] = resolve_env(value, {**os.environ, **environment})
-    _mask_secrets({**os.environ, **environment})
-    row = task.row
+    row, options = task.row, task.options
     return Job(
-        app=app,
-        environment=environment,
+        list_path=task.list_path,
+        app_root=options.app_root,
+        cwd=options.cwd,
+        python=options.python_of(row),
+        env=options.env,
+        run_id=dag_run.run_id,
+        logical_date=(dag_run.logical_date or dag_run.run_after).isoformat(),
+        run_time=dag_run.run_after.timestamp(),
+        writable_folder=os.path.join(conf.get("logging", "base_log_folder"), "pyrunner"),
         line=row.line,
         id=row.id,
         name=row.name,
@@ -230,7 +232,27 @@ def _job(argv: tuple[str, ...], context: dict[str, Any], host: _AirflowHost) -> 
     )
 
 
-def _mask_secrets(environment: dict[str, str]) -> None:
+def _plain(context: dict[str, Any]) -> dict[str, Any]:
+    """Return what an interpreter of its own has of Airflow's task context: plain values."""
+    ti = context["ti"]
+    moments = ("logical_date", "data_interval_start", "data_interval_end")
+    return {
+        "dag_id": ti.dag_id,
+        "task_id": ti.task_id,
+        "run_id": ti.run_id,
+        "try_number": ti.try_number,
+        "params": dict(context["params"]),
+        **{name: context[name] for name in ("ds", "ts") if name in context},
+        **{name: _standard(context[name]) for name in moments if context.get(name)},
+    }
+
+
+def _standard(moment: datetime) -> datetime:
+    """Return a moment as Python's own datetime: pendulum may not be installed where it goes."""
+    return datetime.fromtimestamp(moment.timestamp(), UTC)
+
+
+def _mask_secrets(environment: Mapping[str, str]) -> None:
     """Keep values out of the task's log whose variables are named like secrets; Airflow sees to its own."""
     for name, value in environment.items():
         if _SECRET_NAME.search(name) and not name.startswith("AIRFLOW"):

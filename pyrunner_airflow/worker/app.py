@@ -57,8 +57,8 @@ class Run(NamedTuple):
     run_id: str
     logical_date: str
     """ISO 8601; the time of the run for a run without a logical date."""
-    time: datetime
-    """When the run was due, with its time zone: what ``date`` says in the profile."""
+    time: float
+    """When the run was due, in seconds since 1970: what ``date`` says in the profile."""
 
 
 def find_app(list_path: str, root: str | None = None, working_directory: str | None = None) -> App:
@@ -93,20 +93,20 @@ def app_environment(app: App, run: Run, writable_folder: str, warn: Callable[[st
         "APP_CONFIG_DIR": os.path.dirname(app.list_path),
         "APP_TEMP_DIR": os.path.join(log_folder, "temp"),
         "APP_ROOT_LOG_DIR": log_folder,
-        "APP_LOG_DIR": os.path.join(log_folder, run.time.astimezone().strftime("%Y-%m-%d")),
+        "APP_LOG_DIR": os.path.join(log_folder, datetime.fromtimestamp(run.time).strftime("%Y-%m-%d")),
     }
     from_profile = _source_profile(app, {**os.environ, **own}, run.time, warn) if app.profile else {}
     return {**defaults, **from_profile, **own}
 
 
 def _source_profile(
-    app: App, environment: Mapping[str, str], run_time: datetime, warn: Callable[[str], None]
+    app: App, environment: Mapping[str, str], run_time: float, warn: Callable[[str], None]
 ) -> dict[str, str]:
     """Let bash source the profile; return the variables it leaves whose names start with ``APP_``."""
     import subprocess  # with which a linter has nothing to do
     import tempfile
 
-    own = {"PYRUNNER_PROFILE": str(app.profile), "PYRUNNER_RUN_TIME": str(int(run_time.timestamp()))}
+    own = {"PYRUNNER_PROFILE": str(app.profile), "PYRUNNER_RUN_TIME": str(int(run_time))}
     # Files, since a pipe would be waited for until the last command ends that the profile left running.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         status = subprocess.run(
@@ -127,6 +127,34 @@ def _source_profile(
         warn(f"{app.profile} printed: {printed}")
     pairs = (variable.partition("=") for variable in variables.split("\0"))
     return {name: value for name, _, value in pairs if name.startswith("APP_")}
+
+
+def find_interpreter(text: str, app: App) -> str:
+    """
+    Return the path of the interpreter that a list names: a path from the app's root, or a command's name.
+
+    :raises AppError: if there is none.
+    """
+    path = os.path.expanduser(resolve_env(text, os.environ))
+    if os.sep not in path:
+        import shutil
+
+        found = shutil.which(path)
+        if found is None:
+            raise AppError(f"[pyrunner] python: there is no {path} in PATH: write its whole path")
+        path = found
+    path = os.path.join(app.root, path)
+    if not os.path.exists(path):
+        import socket
+
+        fault = f"is not on {socket.gethostname()}, where the task runs: make the environment there"
+    elif os.path.isdir(path):
+        fault = f"is a folder: name the interpreter in it, such as {os.path.join(path, 'bin', 'python')}"
+    elif not os.access(path, os.X_OK):
+        fault = "is not executable"
+    else:
+        return path
+    raise AppError(f"[pyrunner] python: {path} {fault}")
 
 
 def worker_folders(app: App, environment: Mapping[str, str]) -> list[str]:

@@ -12,16 +12,6 @@ class ContextKeyError(ValueError):
     """A key that the context cannot hold."""
 
 
-class ContextProcessError(RuntimeError):
-    """A child process of the worker used the context, which can reach Airflow only from the worker's own."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "a child process can only read what the worker has read before: hand it the values, and let "
-            "it return what is to be written to the context"
-        )
-
-
 class _Keys(List[str]):
     """Keys that may be called: PyRunner's ``keys`` is a list and a property, a mapping's is a method."""
 

@@ -7,12 +7,15 @@ import importlib.util
 import keyword
 import os
 import sys
-from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Iterator
+from typing import Any
 
-from .app import App, AppError, holds_module
+from .app import App, AppError
 from .base import ShellWorker, Worker
+
+# Before Python 3.10 it is an interpreter of its own, which has loaded nothing else.
+_KEPT = frozenset({"airflow", "pyrunner_airflow", *getattr(sys, "stdlib_module_names", sys.modules)})
+"""Modules that no app's take the place of: what runs the worker stands on them."""
 
 
 def load_worker(module_name: str, worker_name: str, folders: list[str]) -> Any:
@@ -60,38 +63,41 @@ def _is_worker(worker: Any) -> bool:
     )
 
 
-@contextmanager
-def app_imports(root: str, folder: str, module_name: str) -> Iterator[None]:
+def find_imports(app: App, folder: str) -> None:
     """
-    Arrange ``sys.path`` as PyRunner does: the app's root first, its worker folder last.
+    Arrange imports as PyRunner does: the app's root goes first on ``sys.path``, its worker folder last.
 
     Only the entries that hold the app itself come later, since other apps lie there too: Airflow adds its
-    dags folder.
-
-    Afterwards the modules that came from the app are forgotten, since another app's may have their names.
-
-    :param module_name: the worker's module: one of that name from elsewhere makes room while this lasts.
+    dags folder. Modules of the app's names that a DAG's file has imported from elsewhere are dropped.
     """
-    path, before = list(sys.path), set(sys.modules)
-    top = module_name.split(".")[0]
-    hidden = _take_modules(top) if holds_module(folder, top) else {}
-    around = [entry for entry in path if _lies_in(root, entry) or _lies_in(folder, entry)]
-    try:
-        sys.path[:] = [root, *(entry for entry in path if entry not in around), folder, *around]
-        spec = importlib.util.find_spec("pyrunner")
-        if spec is None or spec.origin is None:  # without an origin it is a mere folder of that name
-            hidden.update(_take_modules("pyrunner"))
-            sys.modules.update(_stand_in())
-        yield
-    finally:
-        for name in set(sys.modules) - before:
-            if name.split(".")[0] == "pyrunner" or _comes_from_app(sys.modules[name], path, (root, folder)):
-                del sys.modules[name]
-        sys.path[:] = path
-        sys.modules.update(hidden)
+    root = _import_root(app, folder)
+    around = [entry for entry in sys.path if _lies_in(root, entry) or _lies_in(folder, entry)]
+    sys.path[:] = [root, *(entry for entry in sys.path if entry not in around), folder, *around]
+    _drop_modules({root, folder})
+    sys.modules["__main__"] = ModuleType("__main__")  # multiprocessing would have a spawned child import it
+    spec = importlib.util.find_spec("pyrunner")
+    if spec is None or spec.origin is None:  # without an origin it is a mere folder of that name
+        sys.modules.update(_stand_in())
 
 
-def import_root(app: App, folder: str) -> str:
+def _drop_modules(folders: set[str]) -> None:
+    """Drop loaded modules in whose place Python would find one in these folders if none were loaded."""
+    packages, plain_folders = set(), set()
+    for folder in filter(os.path.isdir, folders):
+        for entry in os.listdir(folder):
+            name, ending = os.path.splitext(entry)
+            if ending == ".py" or os.path.exists(os.path.join(folder, entry, "__init__.py")):
+                packages.add(name)
+            else:
+                plain_folders.add(entry)
+    for name in list(sys.modules):
+        top = name.split(".")[0]
+        is_plain_folder = getattr(sys.modules.get(top), "__file__", None) is None
+        if top not in _KEPT and (top in packages or (top in plain_folders and is_plain_folder)):
+            del sys.modules[name]
+
+
+def _import_root(app: App, folder: str) -> str:
     """Return the folder that goes first on ``sys.path``: the root that a worker folder belongs to."""
     around = [root for root in (app.home, app.root) if _lies_in(folder, root)]
     return max(around, key=len, default=app.root)
@@ -99,22 +105,6 @@ def import_root(app: App, folder: str) -> str:
 
 def _lies_in(path: str, folder: str) -> bool:
     return os.path.join(path, "").startswith(os.path.join(os.path.abspath(folder), ""))
-
-
-def _take_modules(top: str) -> dict[str, ModuleType]:
-    names = [name for name in sys.modules if name.split(".")[0] == top]
-    return {name: sys.modules.pop(name) for name in names}
-
-
-def _comes_from_app(module: ModuleType, outer_path: list[str], app_folders: tuple[str, ...]) -> bool:
-    """Say whether a module was found by an entry of sys.path that only the app's worker had."""
-    file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", None) or []), None)
-    if not isinstance(file, str):
-        return False
-    entries = (*app_folders, *outer_path, *sys.path)
-    homes = [entry for entry in entries if isinstance(entry, str) and _lies_in(file, entry)]
-    home = max(homes, key=len, default=None)
-    return home is not None and (home in app_folders or home not in outer_path)
 
 
 def _stand_in() -> dict[str, ModuleType]:

@@ -7,9 +7,8 @@ import os
 import sys
 import threading
 import traceback
-from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Callable, Iterator, TextIO
+from typing import Any, Callable, TextIO
 
 Sink = Callable[[str, str], None]
 """Takes a log line: its level (``INFO``, ``SUCCESS``, ``WARN``, ``ERROR``, ``DEBUG``) and its text."""
@@ -82,24 +81,12 @@ class LogFile:
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        self._file: io.FileIO | None = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
-        self._pending: dict[tuple[int, int], bytes] = {}
-        self._uncopied: set[int] = set()
+        self._file: io.FileIO | None = open(self.path, "ab", buffering=0)  # noqa: SIM115 - for good
+        self._waiting: dict[tuple[int, int], bytes] | None = {}
 
     def start(self) -> None:
         """Write the banner that opens an attempt."""
         self._write_text(f"{_RULE}\n# LOG START - {datetime.now()}\n{_RULE}\n\n")
-
-    def end(self) -> None:
-        """Write the banner that closes an attempt."""
-        self._write_text(f"\n{_RULE}\n# LOG END - {datetime.now()}\n{_RULE}\n\n")
-
-    def restart(self, attempt: int, wait: int) -> None:
-        """Write the banner between two attempts: the one that failed, and the wait in seconds."""
-        self._write_text(
-            f"\n{_RULE}\n# RESTART ATTEMPT {attempt} - {datetime.now()}\n"
-            f"# Waiting {wait} seconds before retrying...\n{_RULE}\n\n"
-        )
 
     def line(self, level: str, text: str) -> None:
         """Write a log line."""
@@ -107,38 +94,25 @@ class LogFile:
 
     def write(self, data: bytes) -> None:
         """Write bytes; those after the last line end wait for the rest of their line from the same thread."""
+        if self._waiting is None:
+            self._write_all(data)
+            return
         writer = os.getpid(), threading.get_ident()
-        lines, newline, rest = (self._pending.pop(writer, b"") + data).rpartition(b"\n")
+        lines, newline, rest = (self._waiting.pop(writer, b"") + data).rpartition(b"\n")
         if rest:
-            self._pending[writer] = rest
+            self._waiting[writer] = rest
         if newline:
             self._write_all(lines + newline)
 
-    def copy(self, data: bytes) -> None:
-        """Write what the worker printed."""
-        if threading.get_ident() not in self._uncopied:
-            self.write(data)
-
-    @contextmanager
-    def uncopied(self) -> Iterator[None]:
-        """Leave out what this thread prints meanwhile: log lines, where the runner's log is a terminal."""
-        self._uncopied.add(threading.get_ident())
-        try:
-            yield
-        finally:
-            self._uncopied.discard(threading.get_ident())
+    def stop_waiting(self) -> None:
+        """Write what waits for the rest of its line: from now on nobody may come by to write it later."""
+        waiting, self._waiting = self._waiting or {}, None
+        for data in waiting.values():
+            self._write_all(data)
 
     def fileno(self) -> int:
-        """Return the descriptor to which a worker's commands may write; -1 once the file is closed."""
+        """Return the descriptor to which a worker's commands may write; -1 once nothing can be written."""
         return self._file.fileno() if self._file else -1
-
-    def close(self) -> None:
-        """Write what is pending and close the file; later writes are dropped."""
-        while self._pending:
-            self._write_all(self._pending.popitem()[1])
-        file, self._file = self._file, None
-        if file:
-            file.close()
 
     def _write_text(self, text: str) -> None:
         self.write(text.encode("utf-8", "backslashreplace"))
@@ -153,6 +127,25 @@ class LogFile:
                 raise
             self._file = None
             self.on_error(error)
+
+
+def append_end(path: str, restart: tuple[int, int] | None) -> None:
+    """
+    Write the banner that closes an attempt to its log file; for a task's process, when its worker's is gone.
+
+    :param restart: the number of an attempt that failed, and the wait in seconds until the next; writes the
+        banner that stands between the two.
+    :raises OSError: where the file cannot be written, such as a FIFO that nobody reads.
+    """
+    text = f"\n{_RULE}\n# LOG END - {datetime.now()}\n{_RULE}\n\n"
+    if restart:
+        text += (
+            f"\n{_RULE}\n# RESTART ATTEMPT {restart[0]} - {datetime.now()}\n"
+            f"# Waiting {restart[1]} seconds before retrying...\n{_RULE}\n\n"
+        )
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+    with open(descriptor, "ab", buffering=0) as file:
+        file.write(text.encode())
 
 
 class _Tee(io.RawIOBase):
@@ -171,31 +164,28 @@ class _Tee(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         data = bytes(data)
-        binary: io.BufferedIOBase | None = getattr(self._stream, "buffer", None)
-        if binary is None:
-            self._stream.write(data.decode("utf-8", "backslashreplace"))
-        else:
-            binary.write(data)
+        self._stream.buffer.write(data)
         self._stream.flush()
-        self._logfile.copy(data)
+        self._logfile.write(data)
         return len(data)
 
 
-@contextmanager
-def copy_output(logfile: LogFile | None) -> Iterator[None]:
-    """Let ``print`` and standard error reach the log file too, as under PyRunner."""
-    streams = sys.stdout, sys.stderr
-    if logfile:
-        sys.stdout, sys.stderr = (
-            io.TextIOWrapper(
-                _Tee(stream, logfile),  # type: ignore[type-var]
-                encoding="utf-8",
-                errors="backslashreplace",
-                write_through=True,
-            )
-            for stream in streams
+def copy_output(logfile: LogFile | None) -> None:
+    """
+    Let ``print`` and standard error reach the log file too, as under PyRunner.
+
+    Without a log file they are written line by line all the same, so that log lines do not overtake them.
+    """
+    if logfile is None:
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        return
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(
+            _Tee(stream, logfile),  # type: ignore[type-var]
+            encoding="utf-8",
+            errors="backslashreplace",
+            write_through=True,
         )
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = streams
+        for stream in (sys.stdout, sys.stderr)
+    )

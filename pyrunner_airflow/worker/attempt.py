@@ -1,8 +1,8 @@
 """
-Running one worker: the boundary between a worker and whoever runs it.
+One attempt of a row: its worker is loaded, its methods run, and what PyRunner makes of their codes.
 
-A :class:`Job` is plain data that could cross a pipe. A :class:`Host` answers for the context and takes the
-log lines. What comes back is an :class:`Outcome`.
+It runs in a process of its own, which is never put back as it was: environment, working directory, ``sys.path``
+and streams are set for good.
 """
 
 from __future__ import annotations
@@ -10,22 +10,25 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from contextlib import ExitStack, contextmanager
 from functools import partial
-from types import ModuleType
-from typing import Any, Callable, ContextManager, Iterator, MutableMapping, NamedTuple, Protocol
+from typing import Any, Callable, ContextManager, Dict, Iterable, List, MutableMapping, NamedTuple
 
 from .app import App, AppError, find_folder, resolve_env, worker_folders
 from .base import ReturnCode
 from .context import Context
-from .leftovers import Leftovers
-from .loading import app_imports, import_root, load_worker
+from .loading import find_imports, load_worker
 from .logger import LogFile, Logger, Sink, copy_output
 
 FAILED = 901
 """PyRunner's code for an exception in ``run``."""
 NOT_STARTED = 905
 """PyRunner's code for a worker that could not be made; such a row is not tried again."""
+SKIP = ("AirflowSkipException",)
+"""The exceptions by which a worker asks for its row to be skipped."""
+NEITHER = (*SKIP, "AirflowRescheduleException", "TaskDeferred")
+"""Those by which it asks for neither success nor failure."""
+FINAL = ("AirflowFailException",)
+"""The exceptions after which no further attempt is made."""
 _MAX_TEXT = 1000
 _FAILURE_CODES = {
     "on_start": FAILED,
@@ -34,7 +37,6 @@ _FAILURE_CODES = {
     "on_fail": 903,
     "on_exit": 904,
     "on_destroy": 904,
-    "leftovers": 904,
 }
 
 
@@ -51,17 +53,27 @@ class WorkerFailed(Exception):
 
 
 class Job(NamedTuple):
-    """One attempt of one row, as the list states it: ``$ENV{}`` not yet resolved."""
+    """One attempt of one row as its list states it, in values that JSON carries."""
 
-    app: App
-    environment: dict[str, str]
-    """The ``APP_*`` variables, and what else the job wants to be set."""
+    list_path: str
+    app_root: str | None
+    cwd: str | None
+    python: str | None
+    """The interpreter of its own that the worker is to have."""
+    env: Dict[str, str]
+    """Variables that are set after the profile."""
+    run_id: str
+    logical_date: str
+    run_time: float
+    """When the run was due, in seconds since 1970."""
+    writable_folder: str
+    """Where logs and temporary files of an app without a profile go."""
     line: int
     id: int
     name: str
     module: str
     worker: str
-    arguments: list[str]
+    arguments: List[str]
     arguments_text: str | None
     logfile: str | None
     attempt: int
@@ -70,30 +82,19 @@ class Job(NamedTuple):
     """Seconds."""
 
 
-class Host(Protocol):
-    """Whoever runs a worker."""
+class Surroundings(NamedTuple):
+    """What an attempt has around it."""
 
-    @property
-    def context(self) -> MutableMapping[str, Any]:
-        """Answer get, set, delete and iteration of the context's keys."""
-
-    @property
-    def airflow(self) -> Any:
-        """Become ``Worker.airflow``."""
-
-    @property
-    def skip_exceptions(self) -> tuple[type[BaseException], ...]:
-        """Name the exceptions by which a worker asks for neither success nor failure."""
-
-    @property
-    def final_exceptions(self) -> tuple[type[BaseException], ...]:
-        """Name the exceptions after which no further attempt is made."""
-
-    def log(self, level: str, text: str) -> None:
-        """Take a line that the worker logged."""
-
-    def interruptible(self) -> ContextManager[None]:
-        """Surround the worker's own code: the only place where a signal may raise."""
+    context: MutableMapping[str, Any]
+    """Answers get, set, delete and iteration of the context's keys."""
+    airflow: Any
+    """Becomes ``Worker.airflow``."""
+    log: Sink
+    """Takes a line that the worker logged."""
+    interruptible: Callable[[], ContextManager[None]]
+    """Surrounds the worker's own code: the only place where an interruption may raise."""
+    begin: Callable[[Job], None]
+    """Told the job with its ``$ENV{}`` resolved, before anything of the worker's runs."""
 
 
 class Outcome(NamedTuple):
@@ -109,106 +110,103 @@ class Outcome(NamedTuple):
     """False if there was no worker to run; PyRunner does not try such a row again."""
 
 
-def run_worker(job: Job, host: Host) -> Outcome:
+def run_attempt(job: Job, app: App, around: Surroundings) -> Outcome:
     """
-    Run one attempt of a row as PyRunner 5.2.1 does, and leave the process as it was.
+    Run one attempt of a row as PyRunner 5.2.1 does, in a process whose environment is the app's.
 
-    :raises BaseException: what interrupts the attempt (a timeout, SIGTERM) before there is a worker; later
-        it comes back as the outcome's error, after the worker's hooks have run.
+    :raises BaseException: what interrupts the attempt before there is a worker; later it comes back as the
+        outcome's error, after the worker's hooks have run.
     """
-    with ExitStack() as stack:
-        stack.enter_context(_environment(job))
-        try:
-            stack.enter_context(_working_directory(job.app.working_directory))
-            stack.enter_context(_main_module())
-            job = _resolve(job)
-            logfile = _open_logfile(job.logfile, host) if job.logfile else None
-        except (AppError, OSError) as error:
-            return not_started(job, error)
-        if logfile:
-            stack.callback(logfile.close)
-        try:
-            with copy_output(logfile), ExitStack() as imports:
-                outcome = _load_and_run(job, host, logfile, imports)
-        finally:
-            if logfile:
-                logfile.end()
-        if logfile and outcome.code and outcome.started and not _is_last(job, host, outcome.error):
-            logfile.restart(job.attempt, job.retry_wait_time)
-    return outcome
-
-
-def _open_logfile(path: str, host: Host) -> LogFile:
+    folders = worker_folders(app, os.environ)
     try:
-        with host.interruptible():  # a FIFO waits for its reader
+        job = _resolve(job, folders)
+        around.begin(job)
+        logfile = _open_logfile(job.logfile, around) if job.logfile else None
+    except (AppError, OSError) as error:
+        return not_started(job, error)
+    copy_output(logfile)
+    try:
+        return _load_and_run(job, app, folders, around, logfile)
+    finally:
+        if logfile:
+            logfile.stop_waiting()
+
+
+def _open_logfile(path: str, around: Surroundings) -> LogFile:
+    try:
+        with around.interruptible():  # a FIFO waits for its reader
             logfile = LogFile(path)
             logfile.start()
     except OSError as error:
         raise AppError(f"LOGFILE cannot be written: {error}") from error
-    logfile.on_error = lambda error: host.log("WARN", f"LOGFILE ends here, the log goes on: {error}")
+    logfile.on_error = lambda error: around.log("WARN", f"LOGFILE ends here, the log goes on: {error}")
     return logfile
 
 
-def _load_and_run(job: Job, host: Host, logfile: LogFile | None, stack: ExitStack) -> Outcome:
-    folders = worker_folders(job.app, job.environment)
-    folder = find_folder(folders, job.module)
-    logger = Logger(_sink(host, logfile))
+def _load_and_run(
+    job: Job, app: App, folders: List[str], around: Surroundings, logfile: LogFile | None
+) -> Outcome:
     try:
-        stack.enter_context(app_imports(import_root(job.app, folder), folder, job.module))
-        with host.interruptible():
+        with around.interruptible():
+            find_imports(app, find_folder(folders, job.module))
             worker_class = load_worker(job.module, job.worker, folders)
-            worker = worker_class(Context(host.context), job.logfile, job.arguments)
+            worker = worker_class(Context(around.context), job.logfile, job.arguments)
     except (Exception, SystemExit) as error:
         if logfile:
             logfile.line("ERROR", text_of(error))
         return not_started(job, error)
     worker._retcode = ReturnCode(getattr(worker, "retcode", 0))  # in place of PyRunner's, which wraps
-    worker.logger = logger
-    worker.airflow = host.airflow
+    worker.logger = Logger(_sink(around.log, logfile))
+    worker.airflow = around.airflow
     worker.arguments_text = job.arguments_text
-    attempt = _Attempt(worker, host, logfile)
+    attempt = _Attempt(worker, around, logfile)
     attempt.run()
-    if isinstance(attempt.error, host.skip_exceptions):
+    if is_any(attempt.error, NEITHER):
         return Outcome(0, attempt.error)
     if not attempt.code:
         return Outcome(0)
     cause = f"return code {attempt.code}" if attempt.error is None else _one_line(attempt.error)
-    report = failure(job, host, cause, attempt.error)
+    report = failure(job, cause, is_last=is_last(job, attempt.error))
     return Outcome(attempt.code, attempt.error or WorkerFailed(report, attempt.code), report)
+
+
+def is_any(error: BaseException | None, names: Iterable[str]) -> bool:
+    """
+    Say whether an exception is of one of the classes of these names.
+
+    Airflow's own exceptions cannot be imported in an interpreter of its own: there a class of that name does.
+    """
+    return any(base.__name__ in names for base in type(error).__mro__)
 
 
 class _Attempt:
     """The phases of one attempt, and what PyRunner makes of their codes and exceptions."""
 
-    def __init__(self, worker: Any, host: Host, logfile: LogFile | None) -> None:
+    def __init__(self, worker: Any, around: Surroundings, logfile: LogFile | None) -> None:
         self.code = 0
         self.error: BaseException | None = None
         self._final = False
         self._pid = os.getpid()
-        self._leftovers = Leftovers()
         self._worker = worker
-        self._host = host
+        self._around = around
         self._logfile = logfile
 
     def run(self) -> None:
         self._phase("on_start")
         if not self.code:
             self._phase("run")
-        if not isinstance(self.error, self._host.skip_exceptions):
+        if not is_any(self.error, NEITHER):
             self._phase("on_fail" if self.code else "on_success")
         self._phase("on_exit")
         self._phase("on_destroy")
-        if not self._final:  # an interruption means now
-            self._call("leftovers", self._leftovers.wait)
 
     def _phase(self, name: str) -> None:
-        if hasattr(self._worker, name):
-            self._call(name, getattr(self._worker, name))
-
-    def _call(self, name: str, function: Callable[[], Any]) -> None:
+        method = getattr(self._worker, name, None)
+        if method is None:
+            return
         try:
-            with self._host.interruptible():
-                result = function()
+            with self._around.interruptible():
+                result = method()
             self._end_forked_child(0)
             self._take_code(name, result)
         except NotImplementedError as error:
@@ -230,7 +228,7 @@ class _Attempt:
             return
         self.code = code
         if self.error and not code:
-            self._host.log(
+            self._around.log(
                 "WARN", f"{name} set the return code to 0, in spite of: {traceback_of(self.error)}"
             )
             self.error = None
@@ -238,7 +236,7 @@ class _Attempt:
     def _exit(self, name: str, code: Any) -> None:
         """Take ``sys.exit``'s argument for the phase's code; PyRunner loses it."""
         if not (code is None or isinstance(code, int)):
-            _sink(self._host, self._logfile)("ERROR", str(code))
+            _sink(self._around.log, self._logfile)("ERROR", str(code))
             code = 1
         self._end_forked_child(code or 0)
         try:
@@ -253,13 +251,13 @@ class _Attempt:
                 self._logfile.line("ERROR", line)
         self._end_forked_child(1, traceback_of(error))
         if self.error:  # the one that is raised in the end is shown by whoever catches it
-            self._host.log("ERROR", f"{name} raised: {traceback_of(error)}")
+            self._around.log("ERROR", f"{name} raised: {traceback_of(error)}")
         if self._final:
             return
         self.code = self._worker.retcode = _FAILURE_CODES[name]
         self.error = self.error or error
         # No hook turns an interruption into a success, nor a row that asked to be skipped into anything else.
-        self._final = not isinstance(error, Exception) or isinstance(error, self._host.skip_exceptions)
+        self._final = not isinstance(error, Exception) or is_any(error, NEITHER)
 
     def _end_forked_child(self, code: int, message: str = "") -> None:
         """End here in a process that the worker forked: all that follows is for its parent."""
@@ -293,19 +291,16 @@ def traceback_of(error: BaseException) -> str:
 
 def not_started(job: Job, error: BaseException) -> Outcome:
     """Return the outcome of a row whose worker could not be made."""
-    return Outcome(NOT_STARTED, error, _report(job, _one_line(error), is_last=True), started=False)
+    return Outcome(NOT_STARTED, error, failure(job, _one_line(error), is_last=True), started=False)
 
 
-def failure(job: Job, host: Host, cause: str, error: BaseException | None = None) -> str:
+def is_last(job: Job, error: BaseException | None) -> bool:
+    """Say whether no other attempt follows one that failed with this exception, or with a code."""
+    return job.attempt >= job.max_attempts or is_any(error, FINAL)
+
+
+def failure(job: Job, cause: str, *, is_last: bool) -> str:
     """Return the report of an attempt that failed."""
-    return _report(job, cause, is_last=_is_last(job, host, error))
-
-
-def _is_last(job: Job, host: Host, error: BaseException | None) -> bool:
-    return job.attempt >= job.max_attempts or isinstance(error, host.final_exceptions)
-
-
-def _report(job: Job, cause: str, is_last: bool) -> str:
     import socket  # which costs more than all else that a worker which succeeds needs
 
     if is_last:
@@ -313,19 +308,19 @@ def _report(job: Job, cause: str, is_last: bool) -> str:
     else:
         advice = f"the next attempt follows in {job.retry_wait_time} s"
     return (
-        f'{job.app.list_path}:{job.line}: row {job.id} "{job.name}" ({job.module}.{job.worker}) '
+        f'{job.list_path}:{job.line}: row {job.id} "{job.name}" ({job.module}.{job.worker}) '
         f"failed: {cause}; "
         f"attempt {job.attempt} of {job.max_attempts}; "
         f"LOGFILE {job.logfile or 'none'} on {socket.gethostname()}; {advice}"
     )
 
 
-def _resolve(job: Job) -> Job:
+def _resolve(job: Job, folders: List[str]) -> Job:
     """Return the job with its ``$ENV{}`` references replaced; APP_WORKER_DIR tells where its module lies."""
     text = partial(resolve_env, environment=os.environ)
     module = text(job.module)
-    if not job.environment.get("APP_WORKER_DIR"):
-        os.environ["APP_WORKER_DIR"] = find_folder(worker_folders(job.app, job.environment), module)
+    if not os.environ.get("APP_WORKER_DIR"):
+        os.environ["APP_WORKER_DIR"] = find_folder(folders, module)
     return job._replace(
         module=module,
         worker=text(job.worker),
@@ -335,46 +330,13 @@ def _resolve(job: Job) -> Job:
     )
 
 
-def _sink(host: Host, logfile: LogFile | None) -> Sink:
+def _sink(log: Sink, logfile: LogFile | None) -> Sink:
     if logfile is None:
-        return host.log
-    uncopied, line = logfile.uncopied, logfile.line
+        return log
+    line = logfile.line
 
     def both(level: str, text: str) -> None:
         line(level, text)
-        with uncopied():
-            host.log(level, text)
+        log(level, text)
 
     return both
-
-
-@contextmanager
-def _environment(job: Job) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(job.environment)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-@contextmanager
-def _main_module() -> Iterator[None]:
-    """Hide the runner's ``__main__``, which multiprocessing would have a spawned child import again."""
-    before = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = before
-
-
-@contextmanager
-def _working_directory(folder: str) -> Iterator[None]:
-    before = os.getcwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)

@@ -1,0 +1,426 @@
+"""
+The task's process while its worker runs in a process of its own.
+
+It starts that process, answers what it asks, keeps what it writes to the context, and otherwise waits. Only
+while it waits anything may interrupt it: a timeout that raised in the middle of a request to Airflow would
+leave the answer unread, and every later request would get the answer of the one before.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from functools import partial
+from math import inf
+from typing import Any, Protocol
+
+from pyrunner_airflow.dag import relay
+from pyrunner_airflow.values import Allowed, Encoded
+from pyrunner_airflow.worker.app import AppError
+from pyrunner_airflow.worker.attempt import (
+    FAILED,
+    Job,
+    Outcome,
+    WorkerFailed,
+    failure,
+    is_last,
+    not_started,
+)
+from pyrunner_airflow.worker.child import InAirflow, run_in_fork
+from pyrunner_airflow.worker.logger import append_end
+from pyrunner_airflow.worker.protocol import receive_socket, to_line
+
+_SECONDS_TO_END = 60.0
+"""How long a worker's hooks may take after an interruption that names no time of its own."""
+_JOURNAL_SECONDS = 1.0
+_LOOK_AGAIN = 0.1
+"""Seconds until it is looked again whether the process ended, where the system does not tell (macOS)."""
+# Beside the worker: a line means that it ended; the pipe's end, that the task's process died, and then the
+# worker goes too, with all of its process group.
+_GUARD = 'read -r ended && exit; kill -s KILL -- "-$1"'
+
+
+class WorkerTerminated(BaseException):
+    """
+    Airflow ended the task (SIGTERM): not an Exception, so that no worker swallows it by accident.
+
+    :ivar seconds_to_end: how long the worker's hooks may take, before Airflow kills the task.
+    """
+
+    def __init__(self, text: str, seconds_to_end: float = 4.0) -> None:
+        super().__init__(text)
+        self.seconds_to_end = seconds_to_end
+
+
+class WorkerRaised(Exception):
+    """
+    An exception of a worker that only the worker's own process can have.
+
+    :ivar name: its type's name.
+    :ivar text: its text.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(f"{name}: {text}" if text else name)
+        self.name = name
+        self.text = text
+
+
+class WorkerTraceback(Exception):
+    """Where in its process a worker raised the exception that this is the cause of."""
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.args[0]}"""'
+
+
+class HostedContext(Protocol):
+    """The context as the worker's process asks for it: with encoded values."""
+
+    def get(self, key: str) -> tuple[Any, Any, str]:
+        """Return a value, the order of its keys, and words on where it is from; raise KeyError."""
+
+    def set(self, key: str, encoded: Encoded) -> None:
+        """Keep a value."""
+
+    def delete(self, key: str) -> None:
+        """Forget a key; raise KeyError if there is none."""
+
+    def has(self, key: str) -> bool:
+        """Say whether there is a key."""
+
+    def keys(self) -> list[str]:
+        """Return all keys."""
+
+    def journal(self) -> None:
+        """Keep for the next attempt what has been written so far."""
+
+
+class Host:
+    """
+    Runs one attempt of a row in a process of its own; used once.
+
+    :param log: takes a line that the worker logged: its level and its text.
+    :param allowed: the classes whose objects a context value may be.
+    :param airflow: what a fork has of Airflow.
+    :param told: a dictionary, encoded: what an interpreter of its own has of Airflow.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        context: HostedContext,
+        log: Callable[[str, str], None],
+        allowed: Allowed,
+        airflow: InAirflow,
+        told: Encoded,
+    ) -> None:
+        self._job = job
+        self._context = context
+        self._log = log
+        self._allowed = allowed
+        self._airflow = airflow
+        self._told = told
+        self._is_waiting = False
+        self._timeout_at = inf
+        self._termination: WorkerTerminated | None = None
+        self._interruption: BaseException | None = None
+        self._give_up_at = inf
+        self._journal_at = inf
+        self._stray: bytes | None = None
+        self._begun: Job | None = None
+        self._outcome: Outcome | None = None
+
+    def run(self) -> Outcome:
+        """Run the attempt; what interrupts it comes back as the outcome's error, after the worker's hooks."""
+        # Airflow's timer, which from now on runs only while this process waits.
+        remaining, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+        self._timeout_at = time.monotonic() + remaining if remaining else inf
+        try:
+            with ExitStack() as stack:
+                self._start(stack)
+                self._answer_until_it_ends()
+                outcome = self._ended(self._process.exitcode or 0)
+        except AppError as error:
+            outcome = not_started(self._job, error)
+        if self._begun and self._begun.logfile:
+            self._close_logfile(self._begun.logfile, outcome)
+        return outcome
+
+    def terminate(self, termination: WorkerTerminated) -> None:
+        """Have the attempt end, as soon as that does no harm; for a signal's handler."""
+        if self._is_waiting:
+            raise termination
+        self._termination = termination
+
+    def _start(self, stack: ExitStack) -> None:
+        self._selector = stack.enter_context(selectors.DefaultSelector())
+        self._door, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
+        stack.enter_context(self._door)
+        reading, self._interruptions = os.pipe()
+        stack.callback(os.close, self._interruptions)
+        os.set_blocking(reading, False)
+        if multiprocessing.current_process().daemon:  # as in Celery's pool, and then it may have no children
+            multiprocessing.current_process().daemon = False
+        self._process = multiprocessing.get_context("fork").Process(
+            target=run_in_fork, args=(theirs, reading, self._job, self._allowed, self._airflow)
+        )
+        self._process.start()
+        theirs.close()
+        os.close(reading)
+        self._pid = int(self._process.pid or 0)
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", _GUARD, "sh", str(self._pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        stack.callback(self._leave)
+        self._selector.register(self._door, selectors.EVENT_READ, self._admit)
+        if hasattr(os, "pidfd_open"):
+            ending = os.pidfd_open(self._pid)
+            stack.callback(os.close, ending)
+            self._selector.register(ending, selectors.EVENT_READ, lambda: None)
+
+    def _leave(self) -> None:
+        """Let nothing of an attempt that did not end by itself outlive it."""
+        if self._process.is_alive():
+            self._kill()
+        self._process.join()
+        self._guard.communicate(b"ended\n")
+
+    def _kill(self) -> None:
+        self._process.kill()  # it may not lead its process group yet
+        self._kill_group()
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._pid, signal.SIGKILL)
+
+    def _answer_until_it_ends(self) -> None:
+        while self._process.is_alive():
+            for key, _ in self._wait():
+                key.data()
+            now = time.monotonic()
+            if now > self._journal_at:
+                self._journal_at = inf
+                self._context.journal()
+            if now > self._give_up_at:
+                self._kill()
+                self._give_up_at = inf
+
+    def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait for something to do. Only here anything interrupts the attempt."""
+        until = min(self._journal_at, self._give_up_at)
+        look_again = inf if hasattr(os, "pidfd_open") else _LOOK_AGAIN
+        now = time.monotonic()
+        seconds = min(max(until - now, 0), look_again)
+        try:
+            try:
+                self._is_waiting = True
+                if self._termination:
+                    raise self._termination
+                if self._timeout_at < inf:
+                    signal.setitimer(signal.ITIMER_REAL, max(self._timeout_at - now, 1e-6))
+                return self._selector.select(None if seconds == inf else seconds)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        except BaseException as error:
+            self._interrupt(error)
+            return []
+        finally:
+            self._is_waiting = False
+
+    def _interrupt(self, error: BaseException) -> None:
+        """Raise an interruption in the worker, whose hooks then run; after a first one, only hurry."""
+        seconds = getattr(error, "seconds_to_end", _SECONDS_TO_END)
+        self._give_up_at = min(self._give_up_at, time.monotonic() + seconds)
+        self._termination, self._timeout_at = None, inf
+        name = type(error).__name__
+        self._log("WARN", f"{name}: {error}: the worker's hooks have {seconds:g} s to end")
+        if self._interruption is None:
+            self._interruption = error
+            os.write(self._interruptions, json.dumps([name, f"{error!s:.1000}"]).encode())
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGTERM)
+
+    # What the process asks
+
+    def _admit(self) -> None:
+        """Take a new connection."""
+        came = receive_socket(self._door)
+        if isinstance(came, bytes):
+            raise AppError(
+                f"[pyrunner] python: {self._job.python} is Python {came.decode()}, not 3.8 or later"
+            )
+        _Connection(came, self._answer, self._selector)
+
+    def _answer(self, question: bytes) -> bytes:
+        """Do what a question wants, and return the answer."""
+        try:
+            what, *arguments = json.loads(question)
+            answer = getattr(self, _ANSWERS[what])
+        except (ValueError, TypeError, LookupError):
+            self._stray = question[:100]
+            self._kill()
+            return b""
+        try:
+            return to_line({"value": answer(*arguments)})
+        except Exception as error:  # raised in the worker, as if it had called the context itself
+            text = error.args[0] if isinstance(error, KeyError) and error.args else error
+            return to_line({"error": [type(error).__name__, str(text)]})
+
+    def _get(self, key: str) -> tuple[Any, Any, str]:
+        return self._context.get(key)
+
+    def _set(self, key: str, data: Any, orders: Any) -> None:
+        self._context.set(key, Encoded(data, orders))
+        self._journal_soon()
+
+    def _delete(self, key: str) -> None:
+        self._context.delete(key)
+        self._journal_soon()
+
+    def _journal_soon(self) -> None:
+        self._journal_at = min(self._journal_at, time.monotonic() + _JOURNAL_SECONDS)
+
+    def _has(self, key: str) -> bool:
+        return self._context.has(key)
+
+    def _keys(self) -> list[str]:
+        return self._context.keys()
+
+    def _start_interpreter(self) -> dict[str, Any]:
+        return {"job": self._job._asdict(), "allowed": self._allowed, "airflow": self._told}
+
+    def _begin(self, job: dict[str, Any]) -> None:
+        self._begun = Job(**job)
+
+    def _forward(self, message: str) -> str:
+        if self._job.python is not None:
+            raise relay.RelayError("Airflow is not to be had in an interpreter of its own")
+        return relay.forward(message)
+
+    def _end(self, told: dict[str, Any]) -> None:
+        error = told.pop("error")
+        self._outcome = Outcome(**told, error=error and self._error(told, *error))
+
+    def _error(
+        self, told: dict[str, Any], role: str, name: str, text: str, traceback: str, dumped: str | None
+    ) -> BaseException:
+        if role == "interrupted" and self._interruption:
+            return self._interruption
+        if role == "code":
+            return WorkerFailed(told["report"], told["code"])
+        error = relay.load_error(dumped) if self._job.python is None else None
+        if error is None:
+            error = self._airflow.exceptions.get(role, partial(WorkerRaised, name))(text)
+        error.__cause__ = WorkerTraceback(traceback)
+        return error
+
+    # How it ended
+
+    def _ended(self, status: int) -> Outcome:
+        """Return the outcome that the process told, unless it did not come to its end after that."""
+        outcome = self._outcome
+        if outcome and (outcome.error or not status):
+            return outcome
+        self._kill_group()  # what it has forked
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        if self._interruption:
+            cause = f"{type(self._interruption).__name__}, and the worker did not end"
+        elif self._stray:
+            cause = f"it wrote {self._stray!r} to a descriptor that is nothing but its way to Airflow"
+        elif self._begun or self._job.python is None:
+            cause = f"its process ended ({how})"
+        else:
+            raise AppError(
+                f"[pyrunner] python: {self._job.python} ended before it ran the worker ({how}): "
+                f"try {self._job.python} -c pass; the task's log says what it printed"
+            )
+        code = 128 - status if status < 0 else status or FAILED
+        job = self._begun or self._job
+        report = failure(job, cause, is_last=is_last(job, None))
+        return Outcome(code, self._interruption or WorkerFailed(report, code), report)
+
+    def _close_logfile(self, path: str, outcome: Outcome) -> None:
+        """Write the banner that ends an attempt: only now nothing of it is running any more."""
+        job = self._job
+        goes_on = outcome.code and outcome.started and not is_last(job, outcome.error)
+        try:
+            append_end(path, (job.attempt, job.retry_wait_time) if goes_on else None)
+        except OSError as error:
+            self._log("WARN", f"LOGFILE ends here, the log goes on: {error}")
+
+
+_ANSWERS = {
+    "get": "_get",
+    "set": "_set",
+    "delete": "_delete",
+    "has": "_has",
+    "keys": "_keys",
+    "log": "_log",
+    "airflow": "_forward",
+    "start": "_start_interpreter",
+    "begin": "_begin",
+    "end": "_end",
+}
+"""The methods of a :class:`Host` that answer what its worker's process may ask."""
+
+
+class _Connection:
+    """
+    The answering end of a connection: reads a question, or writes an answer, whichever can be done now.
+
+    So a process that is stopped in the middle of either holds up nothing.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        answer: Callable[[bytes], bytes],
+        selector: selectors.BaseSelector,
+    ) -> None:
+        connection.setblocking(False)
+        self._socket = connection
+        self._answer = answer
+        self._selector = selector
+        self._received = bytearray()
+        self._to_send = memoryview(b"")
+        selector.register(connection, selectors.EVENT_READ, self._go_on)
+
+    def _go_on(self) -> None:
+        try:
+            if self._to_send:
+                self._to_send = self._to_send[self._socket.send(self._to_send) :]
+            else:
+                self._receive()
+        except (BrokenPipeError, ConnectionResetError):
+            self._close()
+            return
+        if self._socket.fileno() >= 0:
+            events = selectors.EVENT_WRITE if self._to_send else selectors.EVENT_READ
+            self._selector.modify(self._socket, events, self._go_on)
+
+    def _receive(self) -> None:
+        data = self._socket.recv(1 << 20)
+        if not data:
+            self._close()
+            return
+        self._received += data
+        if data.endswith(b"\n"):  # who asks waits for the answer, so that this is the question's end
+            question, self._received = bytes(self._received), bytearray()
+            answer = self._answer(question)
+            self._to_send = memoryview(answer)[self._socket.send(answer) :]
+
+    def _close(self) -> None:
+        self._selector.unregister(self._socket)
+        self._socket.close()

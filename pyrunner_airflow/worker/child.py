@@ -1,0 +1,296 @@
+"""
+The worker's process: what it sets up, the attempt that it runs, and what it tells the task's process.
+
+It is a fork of the task's process, or an interpreter of its own that took the fork's place (by exec) once the
+app's environment was set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from contextlib import contextmanager
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Callable, Dict, Iterator, Mapping, MutableMapping, NamedTuple, NoReturn, Type
+
+from ..values import Allowed, Codec, ContextValueError
+from .app import App, AppError, Run, app_environment, find_app, find_interpreter, resolve_env
+from .attempt import (
+    FAILED,
+    FINAL,
+    SKIP,
+    Job,
+    Outcome,
+    Surroundings,
+    WorkerFailed,
+    is_any,
+    not_started,
+    run_attempt,
+    text_of,
+    traceback_of,
+)
+from .protocol import Host
+
+# Any Python must understand this, to say that it is too old. The package gets into no sys.path: what lies
+# beside it there is Airflow's.
+_BOOT = """
+import os, sys
+if sys.version_info < (3, 8):
+    os.write(int(sys.argv[2]), ("%d.%d" % sys.version_info[:2]).encode())
+    sys.exit()
+sys.path[:] = [entry for entry in sys.path if entry]
+folder, door, interruptions = sys.argv[1:]
+sys.argv[1:] = []
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location(
+    "pyrunner_airflow", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
+)
+sys.modules["pyrunner_airflow"] = module_from_spec(spec)
+spec.loader.exec_module(sys.modules["pyrunner_airflow"])
+from pyrunner_airflow.worker.child import run_in_interpreter
+run_in_interpreter(int(door), int(interruptions))
+"""
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OF_OUR_PYTHON = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"})
+
+
+class WorkerInterrupted(BaseException):
+    """The attempt's time is up, or it was stopped: not an Exception, so that no worker swallows it by accident."""
+
+
+class Interruptions:
+    """
+    Takes SIGTERM, by which the task's process says that there is an interruption to read from a pipe.
+
+    It raises in the worker's own code (:meth:`allowed`), and only there: our own between two of the worker's
+    methods sees it when the next one is to start.
+
+    :param descriptor: of the pipe.
+    :param types: what to raise, by the names under which it is told; others become a WorkerInterrupted.
+    :ivar raised: what was raised.
+    """
+
+    def __init__(self, descriptor: int, types: Mapping[str, Type[BaseException]]) -> None:
+        self.raised: BaseException | None = None
+        self._descriptor = descriptor
+        self._types = types
+        self._pending: BaseException | None = None
+        self._is_allowed = False
+        signal.signal(signal.SIGTERM, self._on_signal)
+        self._take()  # what was told before there was a handler
+        os.register_at_fork(after_in_child=self._leave)
+
+    @contextmanager
+    def allowed(self) -> Iterator[None]:
+        """Let a signal interrupt what runs in this context."""
+        self._is_allowed = True
+        try:
+            self._deliver()
+            yield
+        finally:
+            self._is_allowed = False
+
+    def _on_signal(self, signum: int, _: object) -> None:
+        if not (self._take() or self.raised):  # it was not the task's process that sent it
+            self._pending = self._pending or WorkerInterrupted("SIGTERM")
+        self._deliver()
+
+    def _take(self) -> bool:
+        try:
+            name, text = json.loads(os.read(self._descriptor, 1 << 16))
+        except (BlockingIOError, ValueError):  # there is nothing; or its other end was closed
+            return False
+        cls = self._types.get(name) or type(name, (WorkerInterrupted,), {"__module__": __name__})
+        self._pending = cls(text)
+        return True
+
+    def _deliver(self) -> None:
+        if self._pending and self._is_allowed:
+            self.raised, self._pending = self._pending, None
+            raise self.raised
+
+    def _leave(self) -> None:
+        """Let SIGTERM end a process that the worker forks, as if we had never been here."""
+        if signal.getsignal(signal.SIGTERM) == self._on_signal:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+class InAirflow(NamedTuple):
+    """What a fork of the task's process has of Airflow."""
+
+    context: Any
+    """Airflow's task context."""
+    interruptions: Mapping[str, Type[BaseException]]
+    """The exceptions that interrupt a task, by name."""
+    exceptions: Mapping[str, Type[BaseException]]
+    """Airflow's exceptions for what a worker asks of it: to be skipped (``skip``), or not to be tried again
+    (``final``)."""
+    connect: Callable[[Host], object]
+    """Has the worker's own calls to Airflow go through the task's process."""
+    mask: Callable[[Mapping[str, str]], object]
+    """Told environment variables, keeps secrets among them out of the log."""
+    dump: Callable[[BaseException], Any]
+    """Makes of an exception what the task's process can raise; None if it cannot."""
+
+
+class HostContext(MutableMapping[str, Any]):
+    """The context, which the task's process keeps: encoded, since it has not all that a value may need."""
+
+    def __init__(self, host: Host, codec: Codec) -> None:
+        self._host = host
+        self._codec = codec
+
+    def __getitem__(self, key: str) -> Any:
+        if not isinstance(key, str):
+            raise KeyError(key)
+        data, orders, source = self._host.ask("get", key)
+        try:
+            return self._codec.decode(data, orders)
+        except ContextValueError as error:
+            raise ContextValueError(f"context[{key!r}]: {source}{error}") from error
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        try:
+            data, orders = self._codec.encode(value)
+        except ContextValueError as error:
+            raise ContextValueError(f"context[{key!r}]: {error}") from error
+        self._host.ask("set", key, data, orders)
+
+    def __delitem__(self, key: str) -> None:
+        if not isinstance(key, str):
+            raise KeyError(key)
+        self._host.ask("delete", key)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and bool(self._host.ask("has", key))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._host.ask("keys"))
+
+    def __len__(self) -> int:
+        return len(self._host.ask("keys"))
+
+
+def run_in_fork(door: socket.socket, interruptions: int, job: Job, allowed: Allowed, airflow: InAirflow) -> None:
+    """
+    Run a job's worker in this fork of the task's process, or have an interpreter of its own do it.
+
+    :param door: the socket over which the task's process is asked.
+    :param interruptions: the descriptor of the pipe that is to be read at a SIGTERM.
+    :param allowed: the classes whose objects a context value may be.
+    """
+    os.setsid()  # a process group that can be killed as a whole
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)  # which is Airflow's channel
+    os.close(null)
+    for signum in (signal.SIGALRM, signal.SIGSEGV):  # Airflow's, of which one has a crash repeated for ever
+        if callable(signal.getsignal(signum)):
+            signal.signal(signum, signal.SIG_DFL)
+    host = Host(door)
+    airflow.connect(host)
+    process = _Process(host, Interruptions(interruptions, airflow.interruptions), allowed, airflow.context)
+
+    def run() -> Outcome:
+        before = dict(os.environ)
+        with process.interruptions.allowed():
+            app, environment = _prepare(job, host)
+            airflow.mask(environment)
+            if job.python is not None:
+                _become(find_interpreter(job.python, app), before, environment, door, interruptions)
+        return process.run(job, app)
+
+    process.tell(job, run, airflow.dump)
+
+
+def run_in_interpreter(door: int, interruptions: int) -> None:
+    """Run the worker that the task's process tells, in an interpreter of its own."""
+    host = Host(socket.socket(fileno=door))
+    start = host.ask("start")
+    job = Job(**start["job"])
+    allowed = Allowed(*start["allowed"])
+    airflow = Codec(allowed).decode(*start["airflow"])
+    process = _Process(host, Interruptions(interruptions, {}), allowed, MappingProxyType(airflow))
+    process.tell(job, lambda: process.run(job, find_app(job.list_path, job.app_root, job.cwd)), lambda _: None)
+
+
+class _Process:
+    """This process, once it can be interrupted."""
+
+    def __init__(self, host: Host, interruptions: Interruptions, allowed: Allowed, airflow: Any) -> None:
+        self.interruptions = interruptions
+        self._host = host
+        self._around = Surroundings(
+            HostContext(host, Codec(allowed)),
+            airflow,
+            host.log,
+            interruptions.allowed,
+            lambda job: host.ask("begin", job._asdict()),
+        )
+
+    def run(self, job: Job, app: App) -> Outcome:
+        return run_attempt(job, app, self._around)
+
+    def tell(self, job: Job, run: Callable[[], Outcome], dump: Callable[[BaseException], Any]) -> None:
+        """Tell the task's process how an attempt ended, or why there was none."""
+        try:
+            outcome = run()
+        except (AppError, OSError) as error:
+            outcome = not_started(job, error)
+        except BaseException as error:  # an interruption of before there was a worker
+            outcome = Outcome(FAILED, error)
+        error = outcome.error
+        told: Dict[str, Any] = {**outcome._asdict(), "error": None}
+        if error is not None:
+            texts = type(error).__name__, text_of(error), traceback_of(error)
+            told["error"] = [self._role(error), *texts, dump(error)]
+        self._host.ask("end", told)
+
+    def _role(self, error: BaseException) -> str:
+        if error is self.interruptions.raised:
+            return "interrupted"
+        if isinstance(error, WorkerFailed):
+            return "code"
+        return "skip" if is_any(error, SKIP) else "final" if is_any(error, FINAL) else "raised"
+
+
+def _prepare(job: Job, host: Host) -> "tuple[App, Dict[str, str]]":
+    """Set the app's environment and working directory."""
+    app = find_app(job.list_path, job.app_root, job.cwd)
+    run = Run(job.run_id, job.logical_date, job.run_time)
+    environment = app_environment(app, run, job.writable_folder, partial(host.log, "WARN"))
+    for name, value in job.env.items():
+        environment[name] = resolve_env(value, {**os.environ, **environment})
+    os.environ.pop("APP_WORKER_DIR", None)  # another app's, if this one has none
+    os.environ.update(environment)
+    os.chdir(app.working_directory)
+    return app, environment
+
+
+def _become(
+    python: str, before: Dict[str, str], environment: Dict[str, str], door: socket.socket, interruptions: int
+) -> NoReturn:
+    """
+    Let an interpreter take this process's place.
+
+    Its environment lacks what is meant for the Python that Airflow runs in, and Airflow's own settings, which
+    hold its secrets; ``AIRFLOW_CTX_*``, which tells of the run, stays.
+    """
+    kept = {
+        name: value
+        for name, value in before.items()
+        if name.startswith("AIRFLOW_CTX_")
+        or not (name in _OF_OUR_PYTHON or name.startswith(("AIRFLOW_", "_AIRFLOW_")))
+    }
+    command = [python, "-c", _BOOT, _PACKAGE, str(door.fileno()), str(interruptions)]
+    for descriptor in (door.fileno(), interruptions):
+        os.set_inheritable(descriptor, True)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    try:
+        os.execve(python, command, {**kept, **environment})
+    except OSError as error:
+        raise AppError(f"[pyrunner] python: {python} cannot be run: {error}") from error
