@@ -1,0 +1,301 @@
+"""
+What a context value looks like in the journal, in XCom and on its way to another process.
+
+It is plain JSON that each of Airflow's databases gives back as it was: no NUL and no lone surrogate in text,
+no NaN, no integer beyond 64 bits, no float that PostgreSQL would make an integer of; and not too deep. Only
+the order of an object's keys changes, so it is told beside the JSON. What JSON does not carry is tagged:
+``{"__pyrunner__": kind, "value": ...}``. Nothing is pickled or evaluated, since a value may be forged by
+whoever may edit XComs.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import deque
+from enum import Enum
+from typing import Any, Dict, Iterable, Iterator, Mapping, NamedTuple, Sequence
+
+from . import arrays, models, standard
+from .kind import HINT, Each, Kind, Refused, fits, full_name, library_name, shown
+from .models import Allowed, fields_of
+
+TAG, VALUE = "__pyrunner__", "value"
+MAX_DEPTH = 90
+"""How deep the arrays and objects of stored JSON are nested; MySQL's limit is 100."""
+ORDERS_LENGTH = 4000
+"""How many characters the keys in :attr:`Encoded.orders` may have, since every task below stores them too."""
+
+_RESERVED = frozenset({TAG, "__classname__", "__id__", "__var"})
+"""Keys that tell a dictionary of ours or of Airflow's, of today or of Airflow 2."""
+_PLACEHOLDER = re.compile(r"[\w.]+@version=\d+\(")
+"""How Airflow's XCom tab shows an object, such as a date; saved there, this text takes its place."""
+_PATH_LENGTH = 300  # of what an error shows
+_ATOMS = frozenset({int, float, bool, str, type(None)})
+_KINDS = {**standard.KINDS, **arrays.KINDS}
+_NAMES = {kind.type: name for name, kind in _KINDS.items() if kind.type is not None}
+
+
+class ContextValueError(ValueError):
+    """A value that cannot travel from one task to another and come back equal and of the same type."""
+
+
+class Encoded(NamedTuple):
+    """A value as it is stored."""
+
+    data: Any
+    """JSON, in which PostgreSQL and MySQL sort each object by its keys."""
+    orders: list[list[str]] | None
+    """The keys of the dictionaries that this brings into another order."""
+
+
+class Codec:
+    """
+    Encodes values as JSON and decodes them.
+
+    :param allowed: the classes of models that may be stored and loaded.
+    """
+
+    def __init__(self, allowed: Allowed) -> None:
+        self._kinds = {**_KINDS, **models.kinds(allowed)}
+
+    def encode(self, value: Any) -> Encoded:
+        """
+        Return a value as JSON can hold it: a copy, so that later changes to the value are not seen.
+
+        :raises ContextValueError: if something in the value cannot travel: where it stands, its type, what
+            to do.
+        """
+        if _is_plain(value):
+            return Encoded(value, None)
+        encoder = _Encoder(self, self._kinds)
+        try:
+            data = encoder.encode(value, 0)
+        except RecursionError as error:
+            raise ContextValueError(f"value is nested too deep: {HINT}") from error
+        except Refused as error:
+            path, culprit, reason = self._locate(value, "value", str(error))
+            if len(path) > _PATH_LENGTH:
+                path = f"{path[: _PATH_LENGTH // 2]}...{path[-_PATH_LENGTH // 2 :]}"
+            raise ContextValueError(f"{path} is a {full_name(type(culprit))}, {reason}") from error
+        return Encoded(data, encoder.orders or None)
+
+    def decode(self, data: Any, orders: Sequence[Sequence[str]] | None = None) -> Any:
+        """
+        Return a new copy of the value that :meth:`encode` was given.
+
+        :param data: JSON from :meth:`encode`.
+        :param orders: the keys of dictionaries in their order, from :meth:`encode`.
+        :raises ContextValueError: if :meth:`encode` never returned this, or this interpreter cannot read it.
+        """
+        if not fits(orders, (None, Each(Each(str)))):
+            raise ContextValueError("the order of its keys is not as it was stored")
+        try:
+            return self._decode(data, {frozenset(keys): keys for keys in orders or ()})
+        except RecursionError as error:
+            raise ContextValueError("it is nested too deep") from error
+
+    def _decode(self, data: Any, order_of: Mapping[frozenset[str], Iterable[str]]) -> Any:
+        cls = type(data)
+        if cls is list:
+            return [item if type(item) in _ATOMS else self._decode(item, order_of) for item in data]
+        if cls is not dict:
+            return data
+        if TAG not in data:
+            keys = order_of.get(frozenset(data), data) if order_of else data
+            return {key: self._decode(data[key], order_of) for key in keys}
+        name = data[TAG]
+        if type(name) is not str or name not in self._kinds:
+            raise ContextValueError(
+                f"it holds a value of the kind {name!s:.50}, which {sys.executable} does not know: "
+                f"let the row that writes it store text, numbers, lists and dictionaries"
+            )
+        kind = self._kinds[name]
+        try:
+            made_of = self._decode(data[VALUE], order_of)
+            if not fits(made_of, kind.shape):
+                raise ValueError(f"{shown(data[VALUE])} is not what such a value is made of")
+            return kind.load(made_of)
+        except (ContextValueError, RecursionError):
+            raise
+        except (
+            Exception
+        ) as error:  # a library that is not there or too old, or whatever a forged value leads to
+            raise ContextValueError(
+                f"it holds a value of the kind {name}, which {sys.executable} cannot read: {error!s:.300}"
+            ) from error
+
+    def _locate(self, value: Any, path: str, reason: str) -> tuple[str, Any, str]:
+        """Return where in a value the first thing stands that was refused, that thing, and why."""
+        for step, child in _children(value):
+            try:
+                _Encoder(self, self._kinds).encode(child, 0)
+            except Refused as error:
+                return self._locate(child, path + step, str(error))
+        return path, value, reason
+
+
+class _Encoder:
+    """Encodes one value."""
+
+    def __init__(self, codec: Codec, kinds: Mapping[str, Kind]) -> None:
+        self._codec = codec
+        self._kinds = kinds
+        self.orders: list[list[str]] = []
+        self._room = ORDERS_LENGTH
+        self._order_of: Dict[frozenset[str], tuple[str, ...]] = {}
+        self._plain: set[tuple[str, ...]] = set()
+
+    def encode(self, value: Any, depth: int) -> Any:
+        """Return a value that stands so deep in what is encoded."""
+        if _is_plain(value):
+            return value
+        if depth >= MAX_DEPTH:
+            raise ContextValueError(
+                f"value is nested more than {MAX_DEPTH} levels deep, or holds itself: {HINT}"
+            )
+        cls = type(value)
+        if cls is list:
+            return [self.encode(item, depth + 1) for item in value]
+        if cls is dict and self._is_plain_dict(value):
+            return {key: self.encode(item, depth + 1) for key, item in value.items()}
+        name = _kind_of(value)
+        if name in (None, "model"):
+            _check_class(value, name)
+        return self._tag(value, str(name), depth)
+
+    def _tag(self, value: Any, name: str, depth: int) -> Any:
+        kind = self._kinds[name]
+        try:
+            data = kind.dump(value)
+        except Refused:
+            raise
+        except Exception as error:
+            reason = (
+                kind.why_not(value)
+                if kind.why_not
+                else f"which cannot travel to another task ({error!s:.200}): {HINT}"
+            )
+            raise Refused(reason) from error
+        form = {TAG: name, VALUE: self.encode(data, depth + 1)}
+        if kind.type is None and not self._comes_back(value, form):
+            raise Refused(kind.why_not(value) if kind.why_not else f"which would come back different: {HINT}")
+        return form
+
+    def _comes_back(self, value: Any, form: Any) -> bool:
+        try:
+            return self._is_same(value, self._codec.decode(form))
+        except Exception:  # whatever the object's own methods raise
+            return False
+
+    def _is_same(self, value: Any, other: Any) -> bool:
+        """Compare two values by type and content, all the way down; NaN is the same as NaN."""
+        cls = type(value)
+        if cls is not type(other):
+            return False
+        if cls is float:
+            return repr(value) == repr(other)
+        if cls is list:
+            return len(value) == len(other) and all(map(self._is_same, value, other))
+        if cls in (set, frozenset):
+            return {(type(item), item) for item in value} == {(type(item), item) for item in other}
+        name = None if cls in (str, int, bool, bytes) else _kind_of(value)
+        if name is None:
+            return bool(value == other)
+        kind = self._kinds[name]
+        parts = kind.parts or kind.dump
+        return self._is_same(parts(value), parts(other))
+
+    def _is_plain_dict(self, value: dict[Any, Any]) -> bool:
+        if any(type(key) is not str for key in value):
+            return False
+        keys = tuple(value)
+        if keys in self._plain:
+            return True
+        if not _RESERVED.isdisjoint(keys) or not all(map(_is_storable, keys)) or not self._has_order(keys):
+            return False
+        self._plain.add(keys)
+        return True
+
+    def _has_order(self, keys: tuple[str, ...]) -> bool:
+        """Say whether a dictionary's keys come back in their order, noting it where a database changes it."""
+        if self._order_of.setdefault(frozenset(keys), keys) != keys:
+            return False
+        if keys != tuple(sorted(keys, key=_rank)):
+            length = sum(map(len, keys))
+            if length > self._room:
+                return False
+            self._room -= length
+            self.orders.append(list(keys))
+        return True
+
+
+def _rank(key: str) -> tuple[int, bytes]:
+    """Return by what PostgreSQL and MySQL sort the keys of an object."""
+    raw = key.encode()
+    return len(raw), raw
+
+
+def _is_plain(value: Any) -> bool:
+    """Say whether a value is text, a number, a bool or None that every database gives back as it was."""
+    cls = type(value)
+    if cls is str:
+        return _is_storable(value) and not ("@version=" in value and _PLACEHOLDER.match(value))
+    if cls is int:
+        return -(2**63) <= value < 2**63
+    if cls is float:
+        # In PostgreSQL 1e16 becomes an integer, and -0.0 loses its sign.
+        return -1e16 < value < 1e16 and (value != 0 or str(value) == "0.0")
+    return value is None or cls is bool
+
+
+def _is_storable(text: str) -> bool:
+    if "\0" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _kind_of(value: Any) -> str | None:
+    """Return the name of a value's kind, or None if it has none."""
+    cls = type(value)
+    if cls in _NAMES:
+        return _NAMES[cls]
+    if isinstance(value, Enum):
+        return "enum"
+    name = library_name(cls)
+    if name in _KINDS:
+        return name
+    numpy = sys.modules.get("numpy")
+    if numpy and isinstance(value, numpy.generic):
+        return "numpy.generic"
+    return None if fields_of(value) is None else "model"
+
+
+def _check_class(value: Any, kind: str | None) -> None:
+    """Refuse a value that would lose its class, or that nothing carries."""
+    base = next((base for base in type(value).__mro__ if base in _NAMES or base is list), None)
+    if base is not None:
+        raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
+    if kind is None:
+        raise Refused(f"which cannot travel to another task: {HINT}")
+
+
+def _children(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if type(key) is not str:
+                yield f" key {shown(key)}", key
+            yield f"[{shown(key)}]", item
+    elif isinstance(value, (list, tuple, deque)):
+        yield from ((f"[{index}]", item) for index, item in enumerate(value))
+    elif isinstance(value, (set, frozenset)):
+        yield from ((f" element {shown(item)}", item) for item in value)
+    else:
+        is_frame = _kind_of(value) in ("pandas.DataFrame", "pandas.Series")
+        fields = {"attrs": value.attrs} if is_frame else fields_of(value) or {}
+        yield from ((f".{name}", item) for name, item in fields.items())

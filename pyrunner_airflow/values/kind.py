@@ -1,0 +1,79 @@
+"""How values of a kind travel that JSON does not carry, and the shape of what they are made of."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable, NamedTuple
+
+HINT = "convert it to text, numbers, lists and dictionaries, or keep it in a file and its path in the context"
+ANY = object
+"""The shape of anything."""
+
+_SHOWN_LENGTH = 50  # characters of a key or value in an error
+
+
+class Refused(Exception):
+    """Why a value cannot travel, to follow "... is a <type>, "."""
+
+
+class Each(NamedTuple):
+    """The shape of a list of any length."""
+
+    shape: Any
+    """The shape of its items."""
+
+
+class Kind(NamedTuple):
+    """How values of a kind travel."""
+
+    type: type | None
+    """The exact type, where one type is the kind; other values are compared with what comes back."""
+    shape: Any
+    """The shape of what :attr:`dump` returns: see :func:`fits`."""
+    dump: Callable[[Any], Any]
+    """Returns what the value is made of: something that can be encoded in turn."""
+    load: Callable[[Any], Any]
+    """Makes the value again of data that fits :attr:`shape`, or raises any exception."""
+    parts: Callable[[Any], Any] | None = None
+    """Returns what is compared, where it is not what :attr:`dump` returns."""
+    why_not: Callable[[Any], str] | None = None
+    """Tells why a value cannot be dumped, or would come back different."""
+
+
+def fits(data: Any, shape: Any) -> bool:
+    """
+    Say whether data is of a shape, before anything is asked of it that its class may answer.
+
+    :param shape: an exact type; the full name of one, whose library may not be there; None; a tuple of shapes
+        of which one must fit; a list of shapes, one for each item; :class:`Each` or :data:`ANY`.
+    """
+    if shape is ANY:
+        return True
+    if isinstance(shape, Each):
+        return type(data) is list and all(fits(item, shape.shape) for item in data)
+    if isinstance(shape, list):
+        return type(data) is list and len(data) == len(shape) and all(map(fits, data, shape))
+    if isinstance(shape, tuple):
+        return any(fits(data, one) for one in shape)
+    if isinstance(shape, str):
+        return library_name(type(data)) == shape
+    return data is None if shape is None else type(data) is shape
+
+
+def library_name(cls: type) -> str:
+    """Return a class's name in the library that it belongs to, as ``pandas.DataFrame``."""
+    return f"{cls.__module__.partition('.')[0]}.{cls.__name__}"
+
+
+def full_name(cls: type) -> str:
+    """Return the name under which a class is defined."""
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as an error shows it: not too long, whatever its class makes of ``repr``."""
+    try:
+        text = json.dumps(value) if type(value) is str else repr(value)
+    except Exception:  # such as that of an integer of many digits
+        text = object.__repr__(value)
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
