@@ -34,12 +34,14 @@ from pyrunner_airflow.worker.attempt import (
     is_last,
     not_started,
 )
-from pyrunner_airflow.worker.child import InAirflow, run_in_fork
+from pyrunner_airflow.worker.child import TOO_OLD, InAirflow, run_in_fork
 from pyrunner_airflow.worker.logger import append_end
 from pyrunner_airflow.worker.protocol import receive_socket, to_line
 
 _SECONDS_TO_END = 60.0
 """How long a worker's hooks may take after an interruption that names no time of its own."""
+_SECONDS_TO_FLUSH = 1.0
+"""How long a worker's process may take to end that was interrupted and has told its outcome."""
 _JOURNAL_SECONDS = 1.0
 _LOOK_AGAIN = 0.1
 """Seconds until it is looked again whether the process ended, where the system does not tell (macOS)."""
@@ -257,11 +259,13 @@ class Host:
     def _admit(self) -> None:
         """Take a new connection."""
         came = receive_socket(self._door)
-        if isinstance(came, bytes):
-            raise AppError(
-                f"[pyrunner] python: {self._job.python} is Python {came.decode()}, not 3.8 or later"
-            )
-        _Connection(came, self._answer, self._selector)
+        if isinstance(came, socket.socket):
+            _Connection(came, self._answer, self._selector)
+        elif self._job.python and not self._begun and came.startswith(TOO_OLD):
+            version = came[len(TOO_OLD) :].decode()
+            raise AppError(f"[pyrunner] python: {self._job.python} is Python {version}, not 3.8 or later")
+        else:
+            self._refuse(came)
 
     def _answer(self, question: bytes) -> bytes:
         """Do what a question wants, and return the answer."""
@@ -269,14 +273,17 @@ class Host:
             what, *arguments = json.loads(question)
             answer = getattr(self, _ANSWERS[what])
         except (ValueError, TypeError, LookupError):
-            self._stray = question[:100]
-            self._kill()
+            self._refuse(question)
             return b""
         try:
             return to_line({"value": answer(*arguments)})
         except Exception as error:  # raised in the worker, as if it had called the context itself
             text = error.args[0] if isinstance(error, KeyError) and error.args else error
             return to_line({"error": [type(error).__name__, str(text)]})
+
+    def _refuse(self, stray: bytes) -> None:
+        self._stray = stray[:100]
+        self._kill()
 
     def _get(self, key: str) -> tuple[Any, Any, str]:
         return self._context.get(key)
@@ -312,6 +319,8 @@ class Host:
     def _end(self, told: dict[str, Any]) -> None:
         error = told.pop("error")
         self._outcome = Outcome(**told, error=error and self._error(told, *error))
+        if self._interruption:  # which means now: what it has left running is not waited for
+            self._give_up_at = min(self._give_up_at, time.monotonic() + _SECONDS_TO_FLUSH)
 
     def _error(
         self, told: dict[str, Any], role: str, name: str, text: str, traceback: str, dumped: str | None
@@ -346,7 +355,7 @@ class Host:
                 f"[pyrunner] python: {self._job.python} ended before it ran the worker ({how}): "
                 f"try {self._job.python} -c pass; the task's log says what it printed"
             )
-        code = 128 - status if status < 0 else status or FAILED
+        code = FAILED if self._stray or not status else 128 - status if status < 0 else status
         job = self._begun or self._job
         report = failure(job, cause, is_last=is_last(job, None))
         return Outcome(code, self._interruption or WorkerFailed(report, code), report)

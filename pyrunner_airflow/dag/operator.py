@@ -19,8 +19,8 @@ from pyrunner_airflow.dag import relay
 from pyrunner_airflow.dag.context import XComContext
 from pyrunner_airflow.dag.host import Host, WorkerTerminated
 from pyrunner_airflow.dag.parameters import check_names, is_selected
-from pyrunner_airflow.dag.xcom_values import allowed_classes
 from pyrunner_airflow.dag.versions import seconds_after_sigterm
+from pyrunner_airflow.dag.xcom_values import allowed_classes
 from pyrunner_airflow.tasklist import Options, TaskRow
 from pyrunner_airflow.values import Codec
 from pyrunner_airflow.worker.attempt import Job, Outcome
@@ -112,11 +112,12 @@ class WorkerOperator(PythonOperator):
         )
         return task
 
-
     def on_kill(self) -> None:
         """Have the worker end: Airflow calls this in its handler of SIGTERM."""
         if self.host:
-            self.host.terminate(WorkerTerminated("Airflow ended this task (SIGTERM)", seconds_after_sigterm()))
+            self.host.terminate(
+                WorkerTerminated("Airflow ended this task (SIGTERM)", seconds_after_sigterm())
+            )
 
 
 def run_row(*argv: str, **context: Any) -> None:
@@ -175,7 +176,9 @@ def _context(context: dict[str, Any], codec: Codec, log: Callable[[str, str], No
     )
 
 
-def _keep(outcome: Outcome, context: XComContext, task: WorkerOperator, log: Callable[[str, str], None]) -> None:
+def _keep(
+    outcome: Outcome, context: XComContext, task: WorkerOperator, log: Callable[[str, str], None]
+) -> None:
     """Publish the context, and keep what another attempt needs."""
     if outcome.report:
         log("ERROR", outcome.report)

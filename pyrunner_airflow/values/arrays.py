@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import Any, Dict
+from typing import Any
 
 from .kind import ANY, HINT, Kind, Refused, shown
 from .standard import ZONE, zone_name
@@ -191,7 +191,7 @@ def _load_nat(data: None) -> Any:
 
 
 _ARRAY = [bytes, bool]
-KINDS: Dict[str, Kind] = {
+KINDS: dict[str, Kind] = {
     "numpy.ndarray": Kind(None, _ARRAY, _dump_array, _load_array, _array_parts, _why_no_array),
     "numpy.generic": Kind(
         None, _ARRAY, _dump_array, lambda d: _load_array(d)[()], _array_parts, _why_no_array

@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 import sys
 from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Any, Dict, Iterable, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, NamedTuple
 
 from . import arrays, models, standard
 from .kind import HINT, Each, Kind, Refused, fits, full_name, library_name, shown
@@ -143,7 +144,7 @@ class _Encoder:
         self._kinds = kinds
         self.orders: list[list[str]] = []
         self._room = ORDERS_LENGTH
-        self._order_of: Dict[frozenset[str], tuple[str, ...]] = {}
+        self._order_of: dict[frozenset[str], tuple[str, ...]] = {}
         self._plain: set[tuple[str, ...]] = set()
 
     def encode(self, value: Any, depth: int) -> Any:

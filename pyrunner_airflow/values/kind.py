@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 HINT = "convert it to text, numbers, lists and dictionaries, or keep it in a file and its path in the context"
 ANY = object

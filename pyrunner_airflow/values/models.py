@@ -13,7 +13,7 @@ import re
 import sys
 from enum import Enum, Flag
 from fnmatch import fnmatchcase
-from typing import Any, Dict, NamedTuple
+from typing import Any, NamedTuple
 
 from .kind import Kind, Refused, fits, full_name
 
@@ -142,7 +142,7 @@ class _Classes:
         return model
 
 
-def kinds(allowed: Allowed) -> Dict[str, Kind]:
+def kinds(allowed: Allowed) -> dict[str, Kind]:
     """Return the kinds, by the name under which they are stored."""
     classes = _Classes(allowed)
     return {

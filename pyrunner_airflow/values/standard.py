@@ -10,7 +10,7 @@ from collections import OrderedDict, defaultdict, deque
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
-from typing import Any, Dict
+from typing import Any
 
 from .kind import ANY, Each, Kind, Refused
 
@@ -20,7 +20,7 @@ ZONE = (None, timezone, "zoneinfo.ZoneInfo", "pendulum.Timezone", "pendulum.Fixe
 # No dot, so that none is a path out of the database of time zones; pandas takes dateutil's for paths.
 _ZONE_NAME = re.compile(r"(?!dateutil/)\w[\w+-]*(/\w[\w+-]*)*", re.ASCII)
 _PAIRS = Each([ANY, ANY])
-_FACTORIES: Dict[str, type] = {
+_FACTORIES: dict[str, type] = {
     cls.__name__: cls for cls in (list, dict, set, tuple, str, int, float, bool, bytes, deque)
 }
 
@@ -98,7 +98,7 @@ def _class(name: str) -> Any:
 
 _MOMENT = [str, ZONE, int]
 _DAY = ("pendulum.DateTime", "pendulum.Date")
-KINDS: Dict[str, Kind] = {
+KINDS: dict[str, Kind] = {
     "str": Kind(str, str, _dump_str, lambda d: d.encode("ascii").decode("unicode_escape")),
     "int": Kind(int, str, hex, lambda d: int(d, 16)),
     "float": Kind(float, str, repr, float),

@@ -1,8 +1,8 @@
 """
 One attempt of a row: its worker is loaded, its methods run, and what PyRunner makes of their codes.
 
-It runs in a process of its own, which is never put back as it was: environment, working directory, ``sys.path``
-and streams are set for good.
+It runs in a process of its own, which is never put back as it was: ``sys.path``, modules and streams are set for
+good.
 """
 
 from __future__ import annotations
@@ -285,8 +285,11 @@ def text_of(error: BaseException) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return an exception's traceback as Python prints it."""
-    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    """Return an exception's traceback as Python prints it, from the worker's own code on."""
+    trace = error.__traceback__
+    while trace and trace.tb_next and trace.tb_frame.f_globals.get("__package__") == __package__:
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))
 
 
 def not_started(job: Job, error: BaseException) -> Outcome:

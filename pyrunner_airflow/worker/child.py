@@ -7,6 +7,7 @@ app's environment was set.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -40,7 +41,7 @@ from .protocol import Host
 _BOOT = """
 import os, sys
 if sys.version_info < (3, 8):
-    os.write(int(sys.argv[2]), ("%d.%d" % sys.version_info[:2]).encode())
+    os.write(int(sys.argv[2]), ("too old: %d.%d" % sys.version_info[:2]).encode())
     sys.exit()
 sys.path[:] = [entry for entry in sys.path if entry]
 folder, door, interruptions = sys.argv[1:]
@@ -54,12 +55,14 @@ spec.loader.exec_module(sys.modules["pyrunner_airflow"])
 from pyrunner_airflow.worker.child import run_in_interpreter
 run_in_interpreter(int(door), int(interruptions))
 """
+TOO_OLD = b"too old: "
+"""What an interpreter sends over the door, before its version, that cannot run a worker."""
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OF_OUR_PYTHON = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"})
 
 
 class WorkerInterrupted(BaseException):
-    """The attempt's time is up, or it was stopped: not an Exception, so that no worker swallows it by accident."""
+    """The attempt's time is up, or it was stopped: not an Exception, lest a worker swallow it by accident."""
 
 
 class Interruptions:
@@ -175,7 +178,9 @@ class HostContext(MutableMapping[str, Any]):
         return len(self._host.ask("keys"))
 
 
-def run_in_fork(door: socket.socket, interruptions: int, job: Job, allowed: Allowed, airflow: InAirflow) -> None:
+def run_in_fork(
+    door: socket.socket, interruptions: int, job: Job, allowed: Allowed, airflow: InAirflow
+) -> None:
     """
     Run a job's worker in this fork of the task's process, or have an interpreter of its own do it.
 
@@ -214,7 +219,9 @@ def run_in_interpreter(door: int, interruptions: int) -> None:
     allowed = Allowed(*start["allowed"])
     airflow = Codec(allowed).decode(*start["airflow"])
     process = _Process(host, Interruptions(interruptions, {}), allowed, MappingProxyType(airflow))
-    process.tell(job, lambda: process.run(job, find_app(job.list_path, job.app_root, job.cwd)), lambda _: None)
+    process.tell(
+        job, lambda: process.run(job, find_app(job.list_path, job.app_root, job.cwd)), lambda _: None
+    )
 
 
 class _Process:
@@ -242,12 +249,13 @@ class _Process:
             outcome = not_started(job, error)
         except BaseException as error:  # an interruption of before there was a worker
             outcome = Outcome(FAILED, error)
-        error = outcome.error
+        raised = outcome.error
         told: Dict[str, Any] = {**outcome._asdict(), "error": None}
-        if error is not None:
-            texts = type(error).__name__, text_of(error), traceback_of(error)
-            told["error"] = [self._role(error), *texts, dump(error)]
+        if raised is not None:
+            texts = type(raised).__name__, text_of(raised), traceback_of(raised)
+            told["error"] = [self._role(raised), *texts, dump(raised)]
         self._host.ask("end", told)
+        _end_process_pools()
 
     def _role(self, error: BaseException) -> str:
         if error is self.interruptions.raised:
@@ -257,7 +265,21 @@ class _Process:
         return "skip" if is_any(error, SKIP) else "final" if is_any(error, FINAL) else "raised"
 
 
-def _prepare(job: Job, host: Host) -> "tuple[App, Dict[str, str]]":
+def _end_process_pools() -> None:
+    """
+    Let process pools end that the worker has left open, when they have nothing left to do.
+
+    So does Python at its end; but multiprocessing first waits for a fork's children, here and under PyRunner,
+    and theirs would never end.
+    """
+    pools: Any = sys.modules.get("concurrent.futures.process")
+    if pools:
+        for value in gc.get_objects():
+            if issubclass(type(value), pools.ProcessPoolExecutor):
+                value.shutdown()
+
+
+def _prepare(job: Job, host: Host) -> tuple[App, Dict[str, str]]:
     """Set the app's environment and working directory."""
     app = find_app(job.list_path, job.app_root, job.cwd)
     run = Run(job.run_id, job.logical_date, job.run_time)

@@ -64,7 +64,7 @@ class Host:
         return answer["value"]
 
     def log(self, level: str, text: str) -> None:
-        """Log a line; it is in Airflow's hands when this returns, so that nothing printed later overtakes it."""
+        """Log a line; it is logged when this returns, so that nothing that is printed later overtakes it."""
         self.ask("log", level, text)
 
     def _connect(self) -> Connection:

@@ -25,36 +25,42 @@ def root(tmp_path):
     return folder
 
 
+@pytest.fixture(params=["fork", *OWN])
+def python(request):
+    """What the worker's process is: a fork, or the path of an interpreter of its own."""
+    return OWN.get(request.param)
+
+
 @pytest.fixture
-def run_here(root):
+def run_in(root):
     """Write a worker W that has these methods, and run one attempt of its row."""
 
-    def write_and_run(body, preamble="", base="pyrunner_airflow", **columns):
+    def write_and_run(body, preamble="", base="pyrunner_airflow", **fields):
         write(root / "workers" / "workers.py", source(body, preamble, base))
-        return run_row(root, **columns)
+        return run_row(root, **fields)
 
     return write_and_run
 
 
 @pytest.fixture
-def run(run_here):
-    """Do the same; a module of tests may have it done anywhere else too."""
-    return run_here
+def run(run_in, python):
+    """Do the same in each kind of process."""
+    return partial(run_in, python=python)
+
+
+@pytest.fixture
+def run_in_fork(run_in):
+    """Do the same in a fork."""
+    return run_in
 
 
 @pytest.fixture(params=OWN)
-def python(request):
+def own_python(request):
     """The path of an interpreter of its own."""
     return OWN[request.param]
 
 
 @pytest.fixture
-def run_in_own(run_here, python):
+def run_in_own(run_in, own_python):
     """Do the same in an interpreter of its own."""
-    return partial(run_here, python=python)
-
-
-@pytest.fixture(params=["in process", *OWN])
-def run_anywhere(request, run_here):
-    """Do the same in process, and in each interpreter of its own."""
-    return partial(run_here, python=OWN.get(request.param))
+    return partial(run_in, python=own_python)

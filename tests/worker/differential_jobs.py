@@ -20,10 +20,10 @@ from multiprocessing import Manager
 from pathlib import Path
 from typing import NamedTuple
 
+from pyrunner_airflow.worker.running import Job, run_worker
 from worker_jobs import REPOSITORY, MemoryHost, make_job, write
 
 from pyrunner_airflow.tasklist import parse_lst
-from pyrunner_airflow.worker.running import Job, run_worker
 
 INTERPRETERS = {
     "python-batch-runner's Worker": (sys.executable,),

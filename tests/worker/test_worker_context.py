@@ -1,6 +1,7 @@
 """The dictionary that a job's workers share, as they see it."""
 
 import pytest
+from worker_jobs import MemoryContext
 
 from pyrunner_airflow.worker.context import Context, ContextKeyError
 
@@ -75,3 +76,60 @@ class TestKeys:
     def test_a_refused_key_is_a_value_error(self, ours):
         with pytest.raises(ValueError, match="reserved"):
             ours.update({"pyrunner.x": 1})
+
+
+class TestInItsOwnProcess:
+    def test_all_that_a_dictionary_does(self, run):
+        ran = run(
+            """
+            def run(self):
+                c = self.context
+                del c["gone"]
+                c["b"] = c["a"] + 1
+                c["seen"] = [sorted(c), len(c), "a" in c, "gone" in c, c.get("gone", 5), c["none"], 5 in c]
+            def on_exit(self):
+                try: self.context["gone"]
+                except KeyError as error: self.context["error"] = str(error)
+            """,
+            context={"a": 1, "gone": 2, "none": None},
+        )
+        assert ran.context["seen"] == [["a", "b", "none"], 3, True, False, 5, None, False]
+        assert (ran.context["b"], ran.context["error"]) == (2, "'gone'")
+
+    def test_what_was_read_is_a_copy(self, run):
+        body = "def run(self):\n  self.context['a'].append(2)\n  self.context['again'] = self.context['a']"
+        assert run(body, context={"a": [1]}).context["again"] == [1]
+
+    class Broken(MemoryContext):
+        def set(self, key, encoded):
+            raise ConnectionError("no API server")
+
+    def test_a_write_that_fails_on_the_other_side_fails_the_phase(self, run):
+        ran = run("def run(self): self.context['a'] = 1", context=self.Broken())
+        assert (ran.code, ran.error_type) == (901, "HostError")
+        assert ran.error_text == "ConnectionError: no API server"
+
+    def test_what_was_written_is_journaled_while_the_worker_runs_c_code(self, run):
+        kept = MemoryContext()
+        body = "def run(self):\n  self.context['a'] = 1\n  ctypes.PyDLL(None).sleep(3)"
+        ran = run(body, "import ctypes", context=kept)
+        assert (ran.code, kept.journaled) == (0, 1)
+
+    def test_a_worker_that_is_killed_keeps_all_that_it_wrote(self, run):
+        ran = run("def run(self):\n  self.context['a'] = [1]\n  os.kill(os.getpid(), 9)", "import os")
+        assert (ran.code, ran.context) == (137, {"a": [1]})
+
+    def test_from_all_threads(self, run):
+        ran = run(
+            """
+            def run(self):
+                with ThreadPoolExecutor(8) as pool:
+                    list(pool.map(self.work, range(200)))
+            def work(self, number):
+                self.context[f"k{number}"] = number
+                assert self.context.get(f"k{number}") == number
+                self.logger.info(number)
+            """,
+            "from concurrent.futures import ThreadPoolExecutor",
+        )
+        assert (ran.code, len(ran.context), len(ran.lines)) == (0, 200, 200)

@@ -86,7 +86,7 @@ def travel(environments, tmp_path_factory):
     def run(where, body, context):
         root = tmp_path_factory.mktemp("app")
         write(root / "workers" / "workers.py", source(body, f"{VALUES}\nNAMES = {NAMES!r}"))
-        ran = run_row(root, host=MemoryHost(context), python=environments[where])
+        ran = run_row(root, context=context), python=environments[where]
         assert ran.error is None, ran.error
         return ran.context
 

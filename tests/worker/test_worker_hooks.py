@@ -1,9 +1,12 @@
 """Which of a worker's methods run, in which order, also when the attempt is interrupted or skipped."""
 
-import signal
+import multiprocessing
 
 import pytest
-from worker_jobs import Interrupted, MemoryHost, run_row, source, write
+from worker_jobs import make_job, run_row, source, terminate_at, write
+
+from pyrunner_airflow.worker.app import find_app
+from pyrunner_airflow.worker.attempt import Surroundings, run_attempt
 
 ALL_HOOKS = """
 def on_start(self): self.called("on_start")
@@ -13,11 +16,6 @@ def on_exit(self): self.called("on_exit")
 def on_destroy(self): self.called("on_destroy")
 def called(self, name): self.context["calls"] = [*self.context.get("calls", []), name]
 """
-
-
-@pytest.fixture
-def run(run_anywhere):
-    return run_anywhere
 
 
 BOTH_BASES = pytest.mark.parametrize("base", ["pyrunner_airflow", "pyrunner"])
@@ -37,7 +35,7 @@ def test_hooks_of_a_failure(run, base, line):
 @BOTH_BASES
 def test_hooks_of_a_skip(run, base):
     """A row that asks to be skipped has neither failed nor succeeded."""
-    ran = run(with_run("raise SkipRow('nothing to do')"), base=base)
+    ran = run(with_run("raise AirflowSkipException('nothing to do')"), base=base)
     assert ran.context["calls"] == ["on_start", "run", "on_exit", "on_destroy"]
 
 
@@ -48,8 +46,12 @@ def test_a_failing_on_start_stands_in_for_run(run):
 
 
 def test_a_skip_in_on_start_skips_the_row(run):
-    ran = run(with_run("pass") + "def on_start(self): raise SkipRow")
-    assert (ran.code, ran.error_type, ran.context["calls"]) == (0, "SkipRow", ["on_exit", "on_destroy"])
+    ran = run(with_run("pass") + "def on_start(self): raise AirflowSkipException")
+    assert (ran.code, ran.error_type, ran.context["calls"]) == (
+        0,
+        "AirflowSkipException",
+        ["on_exit", "on_destroy"],
+    )
 
 
 class TestInterruption:
@@ -61,7 +63,14 @@ class TestInterruption:
     @BOTH_BASES
     @pytest.mark.parametrize("name", ["on_fail", "on_exit"])
     @pytest.mark.parametrize(
-        "line", ["self.retcode = 0", "raise SystemExit(0)", "raise SkipRow", "raise KeyError", "return 0"]
+        "line",
+        [
+            "self.retcode = 0",
+            "raise SystemExit(0)",
+            "raise AirflowSkipException",
+            "raise KeyError",
+            "return 0",
+        ],
     )
     def test_no_hook_turns_it_into_anything_else(self, run, base, name, line):
         ran = run(with_run("raise Interrupted") + f"def {name}(self): {line}", base=base)
@@ -84,97 +93,114 @@ class TestInterruption:
         assert (ran.error_text, ran.context["calls"][-2:]) == ("first", ["on_exit", "on_destroy"])
         assert [text.splitlines()[-1] for _, text in ran.lines] == ["worker_jobs.Interrupted: second"]
 
-    def test_while_it_waits_for_a_thread_it_fails_the_attempt(self, run):
+    def test_while_a_thread_is_waited_for_it_fails_the_attempt(self, run):
+        ran = run(
+            """
+            def run(self): threading.Thread(target=self.wait).start()
+            def wait(self):
+                threading.main_thread().join()
+                self.logger.info("methods are over")
+                threading.Event().wait()
+            """,
+            "import threading",
+            on_log=terminate_at("methods are over", 1),
+        )
+        assert (bool(ran.code), ran.error_type) == (True, "WorkerTerminated")
+
+    def test_after_one_no_thread_is_waited_for(self, run):
         ran = run(
             """
             def run(self):
-                self.over = threading.Event()
-                signal.signal(signal.SIGUSR1, self.interrupt)
-                threading.Thread(target=self.interrupt_again_and_again).start()
-            def interrupt_again_and_again(self):
-                while not self.over.wait(0.01): os.kill(os.getpid(), signal.SIGUSR1)
-            def interrupt(self, _, frame):
-                calls = [call.name for call in traceback.extract_stack(frame)]
-                if "join" in calls and not self.over.is_set():
-                    self.over.set()
-                    raise Interrupted
-            """,
-            "import os, signal, threading, traceback",
-        )
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-        assert (ran.code, ran.error_type) == (904, "Interrupted")
-
-    def test_after_one_no_thread_is_waited_for(self, run_here):
-        ran = run_here(
-            """
-            def run(self):
-                self.context["over"] = threading.Event()
-                self.context["thread"] = threading.Thread(target=self.context["over"].wait)
-                self.context["thread"].start()
-                raise Interrupted
+                threading.Thread(target=threading.Event().wait).start()
+                self.logger.info("started")
+                threading.Event().wait()
             """,
             "import threading",
+            on_log=terminate_at("started"),
         )
-        assert (ran.error_type, ran.context["thread"].is_alive()) == ("Interrupted", True)
-        ran.context["over"].set()
+        assert ran.error_type == "WorkerTerminated"
 
     @pytest.mark.parametrize("place", ["module", "constructor"])
-    def test_before_there_is_a_worker_it_is_raised_and_leaves_nothing_behind(self, root, place):
+    def test_before_there_is_a_worker_it_comes_back_too(self, root, python, place):
         if place == "module":
             text = source(with_run("pass"), preamble="raise Interrupted('early')")
         else:
             text = source(with_run("pass") + "def __init__(self, *args): raise Interrupted('early')")
         write(root / "workers" / "workers.py", text)
-        with pytest.raises(Interrupted, match="early"):
-            run_row(root, logfile="x.log")
-        assert "# LOG END" in (root / "x.log").read_text()
+        ran = run_row(root, python=python, logfile="x.log")
+        assert (ran.code, ran.error_type, ran.error_text) == (901, "Interrupted", "early")
+        assert "# LOG END" in ran.log
 
-    def test_only_the_workers_own_code_is_interruptible(self, run_here):
-        """Importing, constructing and each hook are, and waiting in the end; nothing between them is."""
-        entered = []
+    def test_a_second_one_only_hurries_the_hooks(self, run):
+        def on_log(host, text):
+            terminate_at("running")(host, text)
+            terminate_at("failing", 0.5)(host, text)
 
-        class Host(MemoryHost):
-            def interruptible(self):
-                return Span()
+        ran = run(
+            """
+            def run(self):
+                self.logger.info("running")
+                threading.Event().wait()
+            def on_fail(self):
+                self.logger.info("failing")
+                threading.Event().wait()
+            """,
+            "import threading",
+            on_log=on_log,
+        )
+        assert (bool(ran.code), ran.error_type) == (True, "WorkerTerminated")
+        assert "and the worker did not end" in ran.report
 
-            def log(self, level, text):
-                entered.append(text)
-
-        class Span:
-            def __enter__(self):
-                entered.append("(")
-
-            def __exit__(self, *_):
-                entered.append(")")
-
+    def test_only_the_workers_own_code_is_interruptible(self, root):
+        """Importing and constructing are, and each hook; nothing between them is."""
         say = "self.logger.info({!r})"
-        run_here(
-            f"""
+        body = f"""
             def __init__(self, *args): super().__init__(*args)
             def run(self): {say.format("run")}
             def on_success(self): {say.format("success")}
             def on_exit(self): {say.format("exit")}
-            """,
-            base="pyrunner",
-            host=Host(),
-        )
-        assert entered == ["(", ")", "(", "run", ")", "(", "success", ")", "(", "exit", ")", "(", ")"]
+            """
+        write(root / "workers" / "workers.py", source(body, base="pyrunner"))
+        reader, writer = multiprocessing.Pipe()
+
+        class Span:
+            def __enter__(self):
+                writer.send("(")
+
+            def __exit__(self, *_):
+                writer.send(")")
+
+        def attempt():
+            job = make_job(root)
+            around = Surroundings({}, None, lambda _, text: writer.send(text), Span, lambda _: None)
+            run_attempt(job, find_app(job.list_path), around)
+            writer.send(None)
+
+        process = multiprocessing.get_context("fork").Process(target=attempt)
+        process.start()
+        assert list(iter(reader.recv, None)) == [
+            *("(", ")"),
+            *("(", "run", ")"),
+            *("(", "success", ")"),
+            *("(", "exit", ")"),
+        ]
+        process.join()
 
 
 class TestSkip:
     @BOTH_BASES
     def test_it_comes_back_with_code_0(self, run, base):
-        ran = run(with_run("raise SkipRow('nothing to do')"), base=base)
-        assert (ran.code, ran.error_type, ran.error_text) == (0, "SkipRow", "nothing to do")
+        ran = run(with_run("raise AirflowSkipException('nothing to do')"), base=base)
+        assert (ran.code, ran.error_type, ran.error_text) == (0, "AirflowSkipException", "nothing to do")
 
     @pytest.mark.parametrize("line", ["return 7", "self.retcode = 7", "raise KeyError", "raise Interrupted"])
     def test_on_exit_cannot_turn_it_into_anything_else(self, run, line):
-        ran = run(with_run("raise SkipRow") + f"def on_exit(self): {line}")
-        assert (ran.code, ran.error_type) == (0, "SkipRow")
+        ran = run(with_run("raise AirflowSkipException") + f"def on_exit(self): {line}")
+        assert (ran.code, ran.error_type) == (0, "AirflowSkipException")
 
     def test_in_on_success_it_skips_the_row(self, run):
-        ran = run(with_run("pass") + "def on_success(self): raise SkipRow")
-        assert (ran.code, ran.error_type) == (0, "SkipRow")
+        ran = run(with_run("pass") + "def on_success(self): raise AirflowSkipException")
+        assert (ran.code, ran.error_type) == (0, "AirflowSkipException")
 
 
 class TestNotStarted:

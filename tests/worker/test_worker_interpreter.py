@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from worker_jobs import (
-    MemoryHost,
-    run_row,
-    write,
-)
+from worker_jobs import run_row, source, write
+
+from scripts.interpreters import find
 
 
 class TestWhatTheWorkerSees:
-    def test_its_interpreter_and_none_of_our_packages(self, run_in_own, python):
+    def test_its_interpreter_and_none_of_our_packages(self, run_in_own, own_python):
         ran = run_in_own(
             """
             def run(self):
@@ -25,12 +24,16 @@ class TestWhatTheWorkerSees:
             """,
             "import sys\nfrom importlib.util import find_spec as find",
         )
-        assert (ran.context["executable"], ran.context["ours"]) == (python, [])
+        assert (ran.context["executable"], ran.context["ours"]) == (own_python, [])
 
-    def test_no_task_context_of_airflow(self, run_in_own):
-        assert run_in_own("def run(self): self.context['airflow'] = self.airflow").context == {
-            "airflow": None
-        }
+    def test_a_mapping_of_what_airflow_tells_of_the_run(self, run_in_own):
+        told = {"dag_id": "job", "params": {"day": 1}, "logical_date": datetime(2026, 1, 2, tzinfo=UTC)}
+        body = "def run(self): self.context['airflow'] = dict(self.airflow)"
+        assert run_in_own(body, airflow=told).context == {"airflow": told}
+
+    def test_which_it_cannot_change(self, run_in_own):
+        ran = run_in_own("def run(self): self.airflow['a'] = 1", airflow={"a": 0})
+        assert ran.error_type == "TypeError"
 
     def test_its_output_is_the_tasks_own(self, run_in_own, capfd):
         run_in_own("def run(self): print('out'); print('err', file=sys.stderr)", "import sys")
@@ -67,13 +70,13 @@ class TestWhatTheWorkerSees:
         ran = run_in_own(
             "def run(self): self.context['home'] = Worker.__module__",
             base="pyrunner",
-            environment={"PYTHONPATH": path},
+            env={"PYTHONPATH": path},
         )
         assert ran.context["home"].startswith("pyrunner.")
 
-    def test_a_shell_row(self, root, python):
+    def test_a_shell_row(self, root, own_python):
         ran = run_row(
-            root, python=python, module="pyrunner", worker="ShellWorker", arguments=["echo hi; exit 3"]
+            root, python=own_python, module="pyrunner", worker="ShellWorker", arguments=["echo hi; exit 3"]
         )
         assert (ran.code, ran.lines) == (3, [("INFO", "hi")])
 
@@ -85,7 +88,7 @@ class TestEnvironment:
         return run(self.SEEN, "import os", arguments=list(names), **columns).context["seen"]
 
     def test_the_jobs_own_is_there_from_the_start(self, run_in_own):
-        seen = self.seen(run_in_own, "APP_NAME", "MINE", environment={"MINE": "1"})
+        seen = self.seen(run_in_own, "APP_NAME", "MINE", env={"MINE": "1"})
         assert seen == {"APP_NAME": "job", "MINE": "1"}
 
     @pytest.mark.parametrize(
@@ -105,149 +108,77 @@ class TestEnvironment:
         assert self.seen(run_in_own, "AIRFLOW_CTX_DAG_RUN_ID") == {"AIRFLOW_CTX_DAG_RUN_ID": "manual__1"}
 
 
-class TestContext:
-    def test_all_that_a_dictionary_does(self, run_in_own):
-        host = MemoryHost({"a": 1, "gone": 2, "none": None})
-        ran = run_in_own(
-            """
-            def run(self):
-                c = self.context
-                del c["gone"]
-                c["b"] = c["a"] + 1
-                c["seen"] = [sorted(c), len(c), "a" in c, "gone" in c, c.get("gone", 5), c["none"], 5 in c]
-            def on_exit(self):
-                try: self.context["gone"]
-                except KeyError as error: self.context["error"] = str(error)
-            """,
-            host=host,
+class TestNotStarted:
+    """Each before any worker ran: such a row is not tried again."""
+
+    @pytest.fixture
+    def fault(self, root):
+        write(root / "workers" / "workers.py", source("def run(self): pass"))
+
+        def run(python, **columns):
+            ran = run_row(root, python=str(python), **columns)
+            assert (ran.code, ran.outcome.started) == (905, False)
+            return str(ran.error)
+
+        return run
+
+    def test_there_is_none(self, fault):
+        assert fault("/nowhere/python").startswith("[pyrunner] python: /nowhere/python is not on ")
+
+    def test_a_mere_name_is_not_in_the_path(self, fault):
+        message = "there is no python1.2 in PATH: write its whole path"
+        assert fault("python1.2") == f"[pyrunner] python: {message}"
+
+    def test_it_is_a_folder(self, fault, tmp_path):
+        assert f"{tmp_path} is a folder: name the interpreter in it, such as {tmp_path}/bin/python" in fault(
+            tmp_path
         )
-        assert ran.context["seen"] == [["a", "b", "none"], 3, True, False, 5, None, False]
-        assert (ran.context["b"], ran.context["error"]) == (2, "'gone'")
 
-    def test_what_was_read_is_a_copy(self, run_in_own):
-        body = "def run(self):\n  self.context['a'].append(2)\n  self.context['again'] = self.context['a']"
-        assert run_in_own(body, host=MemoryHost({"a": [1]})).context["again"] == [1]
+    def test_it_is_not_executable(self, fault, tmp_path):
+        file = write(tmp_path / "python", "")
+        assert fault(file) == f"[pyrunner] python: {file} is not executable"
 
-    class Broken(dict):
-        def __setitem__(self, key, value):
-            raise ConnectionError("no API server")
+    def test_it_is_no_program(self, fault, tmp_path):
+        file = write(tmp_path / "python", "no program")
+        file.chmod(0o755)
+        assert f"{file} cannot be run: [Errno 8] Exec format error" in fault(file)
 
-    def test_a_write_that_fails_on_the_other_side_fails_the_phase(self, run_in_own):
-        ran = run_in_own("def run(self): self.context['a'] = 1", host=MemoryHost(self.Broken()))
-        assert (ran.code, ran.error_type) == (901, "HostError")
-        assert ran.error_text == "ConnectionError: no API server"
+    def test_it_crashes_at_once(self, fault, tmp_path):
+        file = write(tmp_path / "python", "#!/bin/sh\nkill -SEGV $$\n")
+        file.chmod(0o755)
+        assert f"{file} ended before it ran the worker (signal 11): try {file} -c pass" in fault(file)
 
-    def test_or_what_is_asked_next(self, run_in_own):
-        body = """
-        def run(self):
-            self.context["a"] = 1
-            try: "b" in self.context
-            except RuntimeError as error: self.logger.error(error)
-        """
-        ran = run_in_own(body, host=MemoryHost(self.Broken()))
-        assert (ran.code, ran.lines) == (0, [("ERROR", "ConnectionError: no API server")])
+    def test_it_is_too_old(self, fault):
+        found = find("3.7") or find("3.6")
+        if found is None:
+            pytest.skip("no Python 3.6 or 3.7 on this machine")
+        assert fault(found).startswith(f"[pyrunner] python: {found} is Python 3.")
+        assert fault(found).endswith(", not 3.8 or later")
 
-    def test_from_all_threads(self, run_in_own):
-        ran = run_in_own(
-            """
-            def run(self):
-                with ThreadPoolExecutor(8) as pool:
-                    list(pool.map(self.work, range(200)))
-            def work(self, number):
-                self.context[f"k{number}"] = number
-                assert self.context.get(f"k{number}") == number
-                self.logger.info(number)
-            """,
-            "from concurrent.futures import ThreadPoolExecutor",
-        )
-        assert (ran.code, len(ran.context), len(ran.lines)) == (0, 200, 200)
-
-    def test_a_forked_child_reads_only_what_the_worker_has_read(self, run_in_own, capfd):
-        run_in_own(
-            """
-            def run(self):
-                self.context["a"]
-                if not os.fork():
-                    print(self.context["a"])
-                    self.context["b"]
-                os.wait()
-            """,
-            "import os",
-            host=MemoryHost({"a": 1, "b": 2}),
-        )
-        printed = capfd.readouterr()
-        assert printed.out == "1\n"
-        assert "ContextProcessError: a child process can only read what" in printed.err
+    def test_a_variable_in_its_path_is_not_set(self, fault):
+        assert fault("$ENV{NO_SUCH}/python").startswith("$ENV{NO_SUCH}: NO_SUCH is not set")
 
 
-VALUES = """
-import uuid
-from collections import OrderedDict, defaultdict, deque
-from datetime import date, datetime, time, timedelta, timezone
-from decimal import Decimal
-from pathlib import PurePosixPath
-from worker_values import Color, NotAllowed, Order
+class TestPath:
+    """The list names the interpreter; what that means is found out where the task runs."""
 
-VALUES = {
-    "text": "gr\\u00f6\\u00dfe \\0 \\ud800",
-    "numbers": [0, -1, 2**70, 1.5, -0.0, 1e300, True, None, 2j],
-    "infinity": float("inf"),
-    "bytes": [b"\\0\\xff", bytearray(b"x")],
-    "containers": [(1, (2,)), {1, 2}, frozenset("a"), deque([1], 3), OrderedDict(b=1, a=2)],
-    "keys": {1: "a", (2, 3): "b", None: "c"},
-    "default": defaultdict(list, {"a": [1]}),
-    "tag": {"__pyrunner__": "int", "value": 1},
-    "times": [date(2026, 1, 2), datetime(2026, 1, 2, 3), time(4, 5), timedelta(days=1, microseconds=7)],
-    "zone": datetime(2026, 1, 2, tzinfo=timezone(timedelta(hours=1))),
-    "decimal": Decimal("1.10"),
-    "uuid": uuid.UUID(int=5),
-    "path": PurePosixPath("/a/b"),
-    "enum": Color.RED,
-    "model": Order(1, [Color.RED]),
-}
-"""
-NAMES = ["bytes", "containers", "decimal", "default", "enum", "infinity", "keys", "model", "numbers", "path"]
-NAMES += ["tag", "text", "times", "uuid", "zone"]
+    @pytest.fixture
+    def works(self, root, own_python, monkeypatch):
+        write(root / "workers" / "workers.py", source("def run(self): pass"))
+        folder = root / "venv" / "bin"
+        write(folder / "own-python", f'#!/bin/sh\nexec {own_python} "$@"\n').chmod(0o755)
+        return lambda text, **columns: run_row(root, python=text, **columns).code == 0
 
+    def test_relative_to_the_apps_root(self, works):
+        assert works("venv/bin/own-python")
 
-class TestTypes:
-    @pytest.mark.parametrize("name", NAMES)
-    def test_a_value_comes_back_equal_and_of_the_same_type(self, run_in_own, name):
-        host = MemoryHost()
-        body = "def run(self): self.context['x'] = VALUES[self.argv[0]]"
-        assert run_in_own(body, VALUES, host=host, arguments=[name]).code == 0
-        body = "def run(self): assert repr(self.context['x']) == repr(VALUES[self.argv[0]])"
-        assert run_in_own(body, VALUES, host=host, arguments=[name]).error is None
+    def test_below_the_users_home(self, works, root, monkeypatch):
+        monkeypatch.setenv("HOME", str(root))
+        assert works("~/venv/bin/own-python")
 
-    def test_what_a_native_task_is_to_read_arrives_as_itself(self, run_in_own):
-        body = "def run(self):\n  for name in ('times', 'decimal', 'uuid'): self.context[name] = VALUES[name]"
-        ran = run_in_own(body, VALUES)
-        own = {}
-        exec(VALUES, own)
-        assert {name: ran.context[name] for name in ("times", "decimal")} == {
-            name: own["VALUES"][name] for name in ("times", "decimal")
-        }
+    def test_with_a_variable(self, works, root):
+        assert works("$ENV{VENV}/bin/own-python", env={"VENV": str(root / "venv")})
 
-    @pytest.mark.parametrize(
-        ("value", "message"),
-        [
-            (
-                "[1, {'a': len}]",
-                'value[1]["a"] is a builtin_function_or_method, which cannot travel',
-            ),
-            (
-                "type('Text', (str,), {})()",
-                "value is a workers.Text, which would come back as its base",
-            ),
-            (
-                "NotAllowed(1)",
-                "value is a elsewhere.NotAllowed, which no other task may load: add",
-            ),
-            ("deep()", "value is nested more than 90 levels deep"),
-        ],
-    )
-    def test_what_cannot_travel_is_refused_where_it_is_assigned(self, run_in_own, value, message):
-        preamble = f"{VALUES}\ndef deep(): a = []; a.append(a); return a"
-        ran = run_in_own(f"def run(self): self.context['x'] = {value}", preamble)
-        assert (ran.error_type, ran.context) == ("ContextValueError", {})
-        assert ran.error_text.startswith(f"context['x']: {message}")
+    def test_a_mere_name_is_looked_up_in_the_path(self, works, root, monkeypatch):
+        monkeypatch.setenv("PATH", str(root / "venv" / "bin"), prepend=os.pathsep)
+        assert works("own-python")

@@ -7,7 +7,7 @@ import resource
 import sys
 
 import pytest
-from worker_jobs import MemoryHost, output_of, python, run_row, source, write
+from worker_jobs import output_of, python, run_row, source, write
 
 RULE = "#" * 76
 START = f"{RULE}\n# LOG START - TIME\n{RULE}\n\n"
@@ -77,9 +77,9 @@ class TestText:
         [
             ("return 5", 3),
             ("return 0", 1),
-            ("raise SkipRow", 1),
+            ("raise AirflowSkipException", 1),
             ("raise KeyError", 3),
-            ("raise Hopeless", 1),
+            ("raise AirflowFailException", 1),
         ],
     )
     def test_no_restart_banner_where_no_attempt_follows(self, run, line, attempt):
@@ -125,11 +125,10 @@ class TestOutput:
         assert sorted(path.name for path in root.iterdir()) == ["workers"]
 
     def test_a_log_line_that_the_host_prints_stands_there_once(self, run, capfd):
-        class PrintingHost(MemoryHost):
-            def log(self, level, text):
-                print(f"[host] {text}")
+        def on_log(_, text):
+            print(f"[host] {text}")
 
-        ran = run("def run(self): self.logger.info('once')", logfile="x.log", host=PrintingHost())
+        ran = run("def run(self): self.logger.info('once')", logfile="x.log", on_log=on_log)
         assert body_of(ran) == "INFO - TIME - once\n"
         assert capfd.readouterr().out == "[host] once\n"
 

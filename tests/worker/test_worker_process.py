@@ -1,57 +1,184 @@
-"""What real jobs do to the process that they run in."""
+"""The process that a worker has of its own: what it leaves, how it ends, and what interrupts it."""
 
+import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
-from worker_jobs import output_of, python, source, wait_until, write
-
-RUN_ROW = """
-from pathlib import Path
-from worker_jobs import run_row
-ran = run_row(Path(sys.argv[1]), logfile=sys.argv[2])
-print("code", ran.code, repr(ran.error))
-"""
-
-
-@pytest.fixture
-def start(root):
-    """Write a worker W that has these methods, and start one attempt of its row in a process of its own."""
-
-    def write_and_start(body, preamble="import os, sys", base="pyrunner_airflow", logfile="x.log"):
-        write(root / "workers" / "workers.py", source(body, preamble, base))
-        return python(RUN_ROW, root, logfile or "", stdin=subprocess.DEVNULL)
-
-    return write_and_start
+from worker_jobs import (
+    AirflowFailException,
+    AirflowSkipException,
+    Interrupted,
+    json_of,
+    run_row,
+    source,
+    terminate_at,
+    wait_until,
+    write,
+)
+from worker_jobs import python as start_python
 
 
-class TestEndOfProcess:
-    def test_a_keyboard_interrupt_runs_the_hooks(self, start, root):
-        process = start(
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+class TestEnd:
+    @pytest.mark.parametrize(
+        ("line", "code", "cause"),
+        [
+            ("os._exit(7)", 7, "its process ended (exit status 7)"),
+            ("os._exit(0)", 901, "its process ended (exit status 0)"),
+            ("os.kill(os.getpid(), 9)", 137, "its process ended (signal 9)"),
+            ("os.abort()", 134, "its process ended (signal 6)"),
+        ],
+    )
+    def test_a_process_that_ends_under_the_worker_is_a_failure(self, run, line, code, cause):
+        ran = run(f"def run(self): {line}", "import os")
+        assert (ran.code, ran.error_type, ran.outcome.started) == (code, "WorkerFailed", True)
+        assert f"failed: {cause}; attempt 1 of 1" in ran.report
+
+    def test_nothing_that_it_forked_outlives_it(self, run, root):
+        run(
             """
             def run(self):
-                open("ready", "w").close()
-                while True: time.sleep(0.01)
-            def on_fail(self): print("cleaned")
+                pid = os.fork()
+                if not pid:
+                    time.sleep(60)
+                with open("pid", "w") as file: file.write(str(pid))
+                os.kill(os.getpid(), 9)
             """,
-            "import time",
+            "import os, time",
         )
-        assert wait_until((root / "ready").exists, 10)
-        process.send_signal(signal.SIGINT)
-        assert "code 901 KeyboardInterrupt()" in output_of(process)
-        assert "cleaned\n" in (root / "x.log").read_text()
+        pid = int((root / "pid").read_text())
+        assert wait_until(lambda: not is_running(pid))
+
+    def test_what_it_leaves_running_goes_on(self, run, root):
+        ran = run(
+            "def run(self): self.context['pid'] = subprocess.Popen(['sleep', '5']).pid", "import subprocess"
+        )
+        assert is_running(ran.context["pid"])
+        os.kill(ran.context["pid"], signal.SIGKILL)
+
+    def test_of_an_exception_the_workers_own_frames_are_shown(self, run, root):
+        ran = run("def run(self):\n  self.deep()\ndef deep(self): raise ValueError('bad')")
+        assert (ran.error_type, ran.error_text) == ("ValueError", "bad")
+        assert ran.traceback.startswith(
+            f'\n"""\nTraceback (most recent call last):\n  File "{root}/workers/workers.py", line 6, in run'
+        )
+        assert f'File "{root}/workers/workers.py", line 7, in deep' in ran.traceback
+        assert "failed: ValueError: bad; attempt 1 of 1" in ran.report
+
+    @pytest.mark.parametrize(
+        "error", ["KeyError('a')", "FileNotFoundError(2, 'No such file', 'x.csv')", "Interrupted('now')"]
+    )
+    def test_an_exception_of_a_fork_comes_back_as_itself(self, run_in_fork, error):
+        raised = run_in_fork(f"def run(self): raise {error}").error
+        assert repr(raised) == repr(eval(error))
+        assert str(raised) == str(eval(error))
+
+    def test_one_that_only_the_worker_knows_by_its_name(self, run_in_fork):
+        ran = run_in_fork("def run(self): raise Mine('a', 1)", "class Mine(Exception): pass")
+        assert (type(ran.error).__name__, str(ran.error)) == ("WorkerRaised", "Mine: ('a', 1)")
+
+    def test_a_skip_is_known_by_the_name_of_its_class(self, run):
+        body = "def run(self): raise AirflowSkipException('nothing to do')"
+        ran = run(body, "class AirflowSkipException(Exception): pass")
+        assert (ran.code, type(ran.error), str(ran.error)) == (0, AirflowSkipException, "nothing to do")
+
+    def test_so_is_an_exception_after_which_no_attempt_follows(self, run):
+        body = "def run(self): raise AirflowFailException('no such table')"
+        ran = run(body, "class AirflowFailException(Exception): pass", max_attempts=3)
+        assert (ran.code, type(ran.error), str(ran.error)) == (901, AirflowFailException, "no such table")
+        assert ran.report.endswith("mend the cause and clear the failed tasks of this run")
+
+    def test_rubbish_on_the_way_to_airflow_fails_the_attempt_and_ends_it(self, run):
+        ran = run(
+            """
+            def run(self):
+                for descriptor in range(3, 64):
+                    try:
+                        if stat.S_ISSOCK(os.fstat(descriptor).st_mode): os.write(descriptor, b"rubbish\\n")
+                    except OSError: pass
+                time.sleep(60)
+            """,
+            "import os, stat, time",
+        )
+        assert (ran.code, ran.error_type) == (901, "WorkerFailed")
+        assert "it wrote b'rubbish\\n' to a descriptor that is nothing but its way to Airflow" in ran.report
+
+    @pytest.mark.parametrize(
+        ("line", "cause"),
+        [("os.kill(os.getpid(), 9)", "signal 9"), ("os._exit(3)", "exit status 3")],
+    )
+    def test_a_process_that_dies_in_a_thread_after_all_methods_is_a_failure(self, run, line, cause):
+        ran = run(
+            f"""
+            def run(self): threading.Thread(target=self.end).start()
+            def end(self):
+                threading.main_thread().join()
+                {line}
+            """,
+            "import os, threading",
+        )
+        assert ran.code != 0
+        assert f"failed: its process ended ({cause})" in ran.report
+
+    def test_threads_are_waited_for_and_may_use_the_context(self, run):
+        ran = run(
+            """
+            def run(self): threading.Thread(target=self.end).start()
+            def end(self):
+                threading.main_thread().join()
+                self.context["late"] = True
+                print("printed late")
+            """,
+            "import threading",
+            logfile="x.log",
+        )
+        assert (ran.code, ran.context) == (0, {"late": True})
+        assert ran.log.index("printed late") < ran.log.index("LOG END")
+
+    def test_multiprocessing_children_are_waited_for(self, run_in_fork):
+        ran = run_in_fork(
+            """
+            def run(self): multiprocessing.get_context("fork").Process(target=self.end).start()
+            def end(self): self.context["late"] = multiprocessing.parent_process() is not None
+            """,
+            "import multiprocessing",
+        )
+        assert (ran.code, ran.context) == (0, {"late": True})
+
+    def test_it_can_be_started_where_the_tasks_process_is_a_daemon_of_multiprocessing(self, root):
+        """As the processes of Celery's pool are."""
+        write(root / "workers" / "workers.py", source("def run(self): self.context['a'] = 1"))
+        script = """
+        import json, multiprocessing
+        from pathlib import Path
+        from worker_jobs import run_row
+        def run(): print(json.dumps(run_row(Path(sys.argv[1])).context))
+        process = multiprocessing.get_context("fork").Process(target=run, daemon=True)
+        process.start()
+        process.join()
+        """
+        assert json_of(start_python(script, root)) == {"a": 1}
 
 
 class TestChildren:
     @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-    def test_multiprocessing(self, start, method):
+    def test_multiprocessing(self, run_in_fork, capfd, method):
         body = f"""
         def run(self):
             with multiprocessing.get_context({method!r}).Pool(2) as pool:
                 print(pool.map(abs, [-1, -2]), pool.map(square, [1, 2]))
         """
         preamble = "import multiprocessing\ndef square(number): return number * number"
-        assert output_of(start(body, preamble, logfile=None)) == "[1, 2] [1, 4]\ncode 0 None\n"
+        assert run_in_fork(body, preamble).code == 0
+        assert capfd.readouterr().out == "[1, 2] [1, 4]\n"
 
     @pytest.mark.parametrize("base", ["pyrunner_airflow", "pyrunner"])
     @pytest.mark.parametrize(
@@ -66,9 +193,9 @@ class TestChildren:
             ("return 5", 0),
         ],
     )
-    def test_a_forked_child_runs_nothing_of_its_parents(self, start, root, base, end, status):
+    def test_a_forked_child_runs_nothing_of_its_parents(self, run, capfd, base, end, status):
         """No hooks, and no second report to Airflow."""
-        process = start(
+        ran = run(
             f"""
             def run(self):
                 child = os.fork()
@@ -78,13 +205,14 @@ class TestChildren:
             def on_success(self): print("success")
             def on_fail(self): print("fail")
             """,
+            "import os, sys",
             base=base,
+            logfile="x.log",
         )
-        printed = output_of(process).splitlines()[-3:]
-        assert printed == [f"child ended with {status}", "success", "code 0 None"]
-        assert (root / "x.log").read_text().count("LOG END") == 1
+        assert capfd.readouterr().out.splitlines()[-2:] == [f"child ended with {status}", "success"]
+        assert (ran.code, ran.log.count("LOG END")) == (0, 1)
 
-    def test_what_a_forked_child_printed_is_not_lost(self, start):
+    def test_what_a_forked_child_printed_is_not_lost(self, run, capfd):
         body = """
         def run(self):
             if not os.fork():
@@ -92,11 +220,56 @@ class TestChildren:
                 sys.exit()
             os.wait()
         """
-        assert output_of(start(body, logfile=None)).count("from the child") == 1
+        assert run(body, "import os, sys").code == 0
+        assert capfd.readouterr().out.count("from the child") == 1
 
-    def test_a_command_that_writes_to_stdout_reaches_the_tasks_output(self, start):
+    def test_a_command_that_writes_to_stdout_reaches_the_tasks_output(self, run, capfd):
         body = "def run(self): subprocess.run(['echo', 'hello'], stdout=sys.stdout, stderr=sys.stderr)"
-        assert "hello\n" in output_of(start(body, "import subprocess, sys", logfile=None))
+        assert run(body, "import subprocess, sys").code == 0
+        assert capfd.readouterr().out == "hello\n"
+
+    def test_a_forked_child_may_use_the_context_and_the_log(self, run):
+        ran = run(
+            """
+            def run(self):
+                if not os.fork():
+                    self.context["b"] = self.context["a"] + 1
+                    self.logger.info("from the child")
+                    os._exit(0)
+                os.wait()
+                self.context["seen"] = self.context["b"]
+            """,
+            "import os",
+            context={"a": 1},
+        )
+        assert (ran.context, ran.lines) == ({"a": 1, "b": 2, "seen": 2}, [("INFO", "from the child")])
+
+    def test_so_may_many_beside_each_other_of_which_some_are_killed(self, run):
+        ran = run(
+            """
+            def run(self):
+                children = []
+                for number in range(8):
+                    child = os.fork()
+                    if not child: self.work(number)
+                    children.append(child)
+                for number in range(50):
+                    self.context["mine"] = number
+                    assert self.context["mine"] == number
+                    if number % 10 == 5: os.kill(children[number // 10], 9)
+                for child in children: os.waitpid(child, 0)
+            def work(self, number):
+                try:
+                    for round in range(100):
+                        self.context["k%d" % number] = round
+                        assert self.context["k%d" % number] == round
+                finally:
+                    os._exit(0)
+            """,
+            "import os",
+        )
+        assert (ran.code, ran.context["mine"]) == (0, 49)
+        assert [ran.context[f"k{number}"] for number in (5, 6, 7)] == [99, 99, 99]
 
 
 class TestThreads:
@@ -117,7 +290,7 @@ class TestThreads:
         assert len(ran.context) == len(ran.lines) == 100
         assert ran.log.count("printed") == ran.log.count("INFO - ") == 100
 
-    def test_a_pool_of_processes_that_is_left_open_is_not_waited_for(self, start):
+    def test_a_pool_of_processes_that_is_left_open_ends_too(self, run, capfd):
         """PyRunner never ends."""
         body = """
         def run(self):
@@ -125,9 +298,160 @@ class TestThreads:
             print(W.pool.submit(abs, -1).result())
         """
         preamble = "from concurrent.futures import ProcessPoolExecutor"
-        assert output_of(start(body, preamble, logfile=None)) == "1\ncode 0 None\n"
+        assert run(body, preamble).code == 0
+        assert capfd.readouterr().out == "1\n"
 
-    def test_pools_of_threads_can_still_be_used_after_one_was_left_open(self, run):
-        body = "def run(self): self.context['later'] = ThreadPoolExecutor(1).submit(abs, -1)"
-        preamble = "from concurrent.futures import ThreadPoolExecutor"
-        assert [run(body, preamble).context["later"].result(10) for _ in range(2)] == [1, 1]
+    def test_pools_of_threads_that_are_left_open_do_their_work_first(self, run):
+        body = "def run(self): ThreadPoolExecutor(1).submit(self.context.set, 'later', 1)"
+        assert run(body, "from concurrent.futures import ThreadPoolExecutor").context == {"later": 1}
+
+
+class TestInterruption:
+    WAIT = "self.logger.info('ready')\n    while True: time.sleep(0.01)"
+
+    def test_it_is_raised_in_the_worker_and_comes_back_as_it_was(self, run):
+        body = f"""
+def run(self):
+    {self.WAIT}
+def on_fail(self): self.context["on_fail"] = self.context.get("nothing", "can use the context")
+def on_exit(self): self.context["on_exit"] = True
+"""
+        ran = run(body, "import time", on_log=terminate_at("ready"))
+        assert (ran.code, ran.error_type, ran.error_text) == (901, "WorkerTerminated", "the task is ended")
+        assert ran.context == {"on_fail": "can use the context", "on_exit": True}
+        assert "failed: WorkerTerminated: the task is ended; attempt 1 of 1" in ran.report
+
+    def test_a_timeout_is_too(self, run, monkeypatch):
+        """It raises in the task's process, on SIGALRM."""
+
+        def time_is_up(*_):
+            raise Interrupted("time is up")
+
+        before = signal.signal(signal.SIGALRM, time_is_up)
+        signal.setitimer(signal.ITIMER_REAL, 1.0)
+        ran = run(f"def run(self):\n    {self.WAIT}", "import time")
+        signal.signal(signal.SIGALRM, before)
+        assert (ran.code, type(ran.error), str(ran.error)) == (901, Interrupted, "time is up")
+
+    def test_how_long_the_hooks_have_is_told(self, run):
+        ran = run(f"def run(self):\n    {self.WAIT}", "import time", on_log=terminate_at("ready", 7))
+        text = "WorkerTerminated: the task is ended: the worker's hooks have 7 s to end"
+        assert ("WARN", text) in ran.lines
+
+    def test_a_loop_that_does_nothing_but_log_is_interrupted(self, run):
+        body = "def run(self):\n  while True: self.logger.info('again')\ndef on_fail(self): self.context['failed'] = 1"
+        ran = run(body, on_log=terminate_at("again"))
+        assert (ran.error_type, ran.context) == ("WorkerTerminated", {"failed": 1})
+
+    def test_amid_questions_every_answer_is_still_the_right_one(self, run):
+        ran = run(
+            """
+            def run(self):
+                for number in range(10**9):
+                    key = "k%d" % (number % 7)
+                    self.context[key] = number
+                    del self.context[key]
+                    if number == 100: self.logger.info("ready")
+            def on_fail(self):
+                self.context["a"] = 1
+                self.context["right"] = ["a" in self.context, "nothing" in self.context, self.context["a"]]
+            """,
+            on_log=terminate_at("ready"),
+        )
+        assert (ran.error_type, ran.context["right"]) == ("WorkerTerminated", [True, False, 1])
+
+    def test_a_sigterm_from_anywhere_else_runs_the_hooks_too(self, run):
+        ran = run(
+            """
+            def run(self): os.kill(os.getpid(), signal.SIGTERM)
+            def on_fail(self): self.context["failed"] = 1
+            """,
+            "import os, signal",
+        )
+        assert (ran.code, ran.error_type, ran.context) == (901, "WorkerInterrupted", {"failed": 1})
+
+    def test_one_while_the_module_is_imported_ends_the_attempt(self, run):
+        preamble = """
+import os, signal
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+        ran = run("def run(self): pass", preamble)
+        assert (ran.code, ran.error_type) == (901, "WorkerInterrupted")
+
+    def test_one_while_the_profile_is_sourced_ends_the_attempt(self, root, python):
+        write(root / "workers" / "workers.py", source("def run(self): pass"))
+        write(root / "config" / "app_profile", "kill -TERM $PPID; sleep 60")
+        ran = run_row(root, python=python)
+        assert (ran.code, ran.error_type) == (901, "WorkerInterrupted")
+
+    def test_a_worker_that_does_not_end_is_killed_with_its_children(self, run):
+        ran = run(
+            """
+            def run(self):
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                child = subprocess.Popen(["sleep", "60"])
+                self.context["child"] = child.pid
+                self.logger.info("ready")
+                child.wait()
+            """,
+            "import signal, subprocess",
+            on_log=terminate_at("ready", 0.5),
+        )
+        assert (ran.code, ran.error_type) == (137, "WorkerTerminated")
+        assert "failed: WorkerTerminated, and the worker did not end" in ran.report
+        assert wait_until(lambda: not is_running(ran.context["child"]))
+
+    def test_hooks_that_do_not_end_are_killed_too(self, run):
+        ran = run(
+            """
+            def run(self):
+                self.logger.info("ready")
+                threading.Event().wait()
+            def on_fail(self): threading.Event().wait()
+            """,
+            "import threading",
+            on_log=terminate_at("ready", 0.5),
+        )
+        assert (ran.error_type, ran.outcome.started) == ("WorkerTerminated", True)
+
+    def test_ctrl_c_runs_the_hooks(self, root):
+        body = """
+        def run(self):
+            open("ready", "w").close()
+            threading.Event().wait()
+        def on_fail(self): print("cleaned")
+        """
+        write(root / "workers" / "workers.py", source(body, "import threading"))
+        script = """
+        from pathlib import Path
+        from worker_jobs import run_row
+        ran = run_row(Path(sys.argv[1]), logfile="x.log")
+        print(repr(str(ran.code)), type(ran.error).__name__)
+        """
+        process = start_python(script, root, stdin=subprocess.DEVNULL)
+        assert wait_until((root / "ready").exists, 30)
+        process.send_signal(signal.SIGINT)
+        assert "'901' KeyboardInterrupt" in process.communicate(timeout=50)[0].decode()
+        assert "cleaned\n" in (root / "x.log").read_text()
+
+    def test_it_dies_with_the_tasks_process(self, root, python):
+        """Also one that is killed without a chance to say so: no next attempt runs beside an orphan."""
+        body = """
+        def run(self):
+            child = subprocess.Popen(["sleep", "60"])
+            with open("draft", "w") as file: file.write(f"{os.getpid()} {child.pid}")
+            os.rename("draft", "pids")
+            child.wait()
+        """
+        write(root / "workers" / "workers.py", source(body, "import os, subprocess"))
+        script = """
+        from pathlib import Path
+        from worker_jobs import run_row
+        run_row(Path(sys.argv[1]), python=sys.argv[2] if len(sys.argv) > 2 else None)
+        """
+        task = start_python(script, root, *([python] if python else []), stdin=subprocess.DEVNULL)
+        assert wait_until((root / "pids").exists, 20)
+        task.kill()
+        task.wait()
+        pids = [int(pid) for pid in (root / "pids").read_text().split()]
+        assert wait_until(lambda: not any(map(is_running, pids)))

@@ -55,12 +55,14 @@ def test_the_last_attempt_failed(report):
 
 
 def test_no_attempt_follows_what_none_would_help(report):
-    text = report("raise Hopeless('wrong password')", attempt=1, max_attempts=3, retry_wait_time=60)
-    assert text == f"Hopeless: wrong password; attempt 1 of 3; LOGFILE none on {HOST}; {ADVICE}"
+    text = report(
+        "raise AirflowFailException('wrong password')", attempt=1, max_attempts=3, retry_wait_time=60
+    )
+    assert text == f"AirflowFailException: wrong password; attempt 1 of 3; LOGFILE none on {HOST}; {ADVICE}"
 
 
 def test_the_log_file_is_told_as_it_is_on_that_host(root, report):
-    text = report("return 5", environment={"APP_X": "logs"}, logfile="$ENV{APP_X}/x.log")
+    text = report("return 5", env={"APP_X": "logs"}, logfile="$ENV{APP_X}/x.log")
     assert f"; LOGFILE {root}/logs/x.log on {HOST}; " in text
 
 
@@ -71,6 +73,6 @@ def test_a_row_that_did_not_start_is_not_tried_again(root):
     assert text.endswith(f"; attempt 1 of 3; LOGFILE none on {HOST}; {ADVICE}")
 
 
-@pytest.mark.parametrize("line", ["return 0", "raise SkipRow('nothing to do')"])
+@pytest.mark.parametrize("line", ["return 0", "raise AirflowSkipException('nothing to do')"])
 def test_no_failure_no_report(run, line):
     assert run(f"def run(self): {line}").report == ""

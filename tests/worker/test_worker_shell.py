@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from worker_jobs import Interrupted, MemoryHost, json_of, processes, python, run_row, wait_until
+from worker_jobs import json_of, processes, python, run_row, terminate_at, wait_until
 
 from pyrunner_airflow import ShellWorker
 
@@ -66,7 +66,7 @@ class TestCommand:
         )
 
     def test_environment_references(self, shell):
-        ran = shell("echo $ENV{APP_X} $APP_X", environment={"APP_X": "x y"})
+        ran = shell("echo $ENV{APP_X} $APP_X", env={"APP_X": "x y"})
         assert ran.lines == [("INFO", "x y x y")]
 
     def test_its_working_directory_is_the_root(self, shell, root):
@@ -104,12 +104,11 @@ class TestOutput:
     def test_lines_come_while_it_runs(self, shell, tmp_path):
         """The command ends only after its first line was seen."""
 
-        class Host(MemoryHost):
-            def log(self, level, text):
-                super().log(level, text)
-                (tmp_path / "seen").touch()
+        def on_log(*_):
+            (tmp_path / "seen").touch()
 
-        ran = shell(f"echo first; until test -e {tmp_path}/seen; do sleep 0.01; done; echo last", host=Host())
+        command = f"echo first; until test -e {tmp_path}/seen; do sleep 0.01; done; echo last"
+        ran = shell(command, on_log=on_log)
         assert [text for _, text in ran.lines] == ["first", "last"]
 
     def test_it_reaches_the_log_file(self, shell):
@@ -163,13 +162,13 @@ class TestEnd:
     COMMAND = "sh -c '{0}; echo never'; echo never"
 
     def test_an_exception_ends_the_whole_group(self, shell, sleep):
-        ran = shell(f"echo ready; {self.COMMAND.format(sleep)}", host=host_that_interrupts_at("ready", sleep))
-        assert type(ran.error) is Interrupted
+        ran = shell(f"echo ready; {self.COMMAND.format(sleep)}", on_log=terminate_when_running("ready", sleep))
+        assert type(ran.error) is WorkerTerminated
         assert wait_until(lambda: not processes(sleep), 1)
 
     def test_an_exception_lets_the_command_clean_up(self, shell, sleep, tmp_path):
         command = f"trap 'touch {tmp_path}/cleaned; exit' TERM; echo ready; {sleep} & wait"
-        shell(command, host=host_that_interrupts_at("ready", sleep))
+        shell(command, on_log=terminate_when_running("ready", sleep))
         assert (tmp_path / "cleaned").exists()
 
     def test_an_exception_lets_the_commands_children_clean_up(self, shell, sleep, tmp_path):
@@ -177,12 +176,12 @@ class TestEnd:
         script.write_text(
             f"trap 'sleep 0.2; touch {tmp_path}/cleaned; exit' TERM\necho ready\n{sleep} &\nwait\n"
         )
-        shell(f"sh {script}; echo never", host=host_that_interrupts_at("ready", sleep))
+        shell(f"sh {script}; echo never", on_log=terminate_when_running("ready", sleep))
         assert (tmp_path / "cleaned").exists()
 
     def test_a_command_that_ignores_sigterm_is_killed(self, shell, sleep):
         command = f"trap '' TERM; echo ready; {sleep}; {sleep}"
-        shell(command, host=host_that_interrupts_at("ready", sleep))
+        shell(command, on_log=terminate_when_running("ready", sleep))
         assert wait_until(lambda: not processes(sleep), 1)
 
     @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
@@ -208,17 +207,15 @@ class TestEnd:
         assert shell("kill -KILL 0").code == 128 + 9
 
 
-def host_that_interrupts_at(line, command):
-    """Make a host in which an exception strikes when the line was logged and the command runs."""
+def terminate_when_running(line, command):
+    """Return what ends the worker when the line was logged and the command runs, for ``on_log``."""
 
-    class Host(MemoryHost):
-        def log(self, level, text):
-            super().log(level, text)
-            if text == line:
-                assert wait_until(lambda: any(is_sleep(pid) for pid in processes(command)))
-                raise Interrupted
+    def on_log(host, text):
+        if text == line:
+            assert wait_until(lambda: any(is_sleep(pid) for pid in processes(command)), 30)
+        terminate_at(line)(host, text)
 
-    return Host()
+    return on_log
 
 
 def is_sleep(pid):

@@ -6,7 +6,6 @@ Standard library only and Python 3.8, since some tests use it in other interpret
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
@@ -17,14 +16,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
-from pyrunner_airflow.worker.app import Run, app_environment, find_app
-from pyrunner_airflow.worker.interpreter import Interpreter, WorkerRaised, run_worker_in
-from pyrunner_airflow.worker.kinds import all_kinds
-from pyrunner_airflow.worker.models import Allowed
-from pyrunner_airflow.worker.running import Job, Outcome, run_worker
+from pyrunner_airflow.values import Allowed, Codec
+from pyrunner_airflow.worker.app import Run
+from pyrunner_airflow.worker.attempt import Job, Outcome
 
 _DUE = datetime(2024, 2, 29, 23, 30, 15, tzinfo=timezone.utc)  # noqa: UP017 - Python 3.8
-RUN = Run("manual__1", "2024-02-29T23:30:00+00:00", _DUE)
+RUN = Run("manual__1", "2024-02-29T23:30:00+00:00", _DUE.timestamp())
 ALLOWED = Allowed(["worker_values.*"], [])
 REPOSITORY = Path(__file__).parents[2]
 
@@ -33,37 +30,51 @@ class Interrupted(BaseException):
     """What a timeout or SIGTERM raises."""
 
 
-class SkipRow(Exception):
-    """What a worker raises that asks for neither success nor failure."""
+class AirflowSkipException(Exception):
+    """What a worker raises that asks for neither success nor failure: known by its name."""
 
 
-class Hopeless(Exception):
+class AirflowFailException(Exception):
     """What a worker raises that no further attempt would help."""
 
 
-class MemoryHost:
-    """Keeps the context in a dictionary and the log in a list."""
+class MemoryContext:
+    """Keeps the context of a task's process in a dictionary."""
 
-    airflow = None
-    skip_exceptions = (SkipRow,)
-    final_exceptions = (Hopeless,)
+    def __init__(self, values=None):
+        self._codec = Codec(ALLOWED)
+        self.forms = {key: self._codec.encode(value) for key, value in (values or {}).items()}
+        self.journaled = 0
 
-    def __init__(self, context=None):
-        self.context = {} if context is None else context
-        self.lines = []
+    @property
+    def values(self):
+        return {key: self._codec.decode(*form) for key, form in self.forms.items()}
 
-    def log(self, level, text):
-        self.lines.append((level, text))
+    def get(self, key):
+        return *self.forms[key], ""
 
-    def interruptible(self):
-        return contextlib.nullcontext()
+    def set(self, key, encoded):
+        self.forms[key] = encoded
+
+    def delete(self, key):
+        del self.forms[key]
+
+    def has(self, key):
+        return key in self.forms
+
+    def keys(self):
+        return list(self.forms)
+
+    def journal(self):
+        self.journaled += 1
 
 
 class Ran(NamedTuple):
     """One attempt that was run."""
 
     outcome: Outcome
-    host: MemoryHost
+    kept: MemoryContext
+    lines: list
     logfile: Path
 
     @property
@@ -77,11 +88,16 @@ class Ran(NamedTuple):
     @property
     def error_type(self):
         """The name of the type of what was raised, there where the worker ran."""
-        return self.error.name if isinstance(self.error, WorkerRaised) else type(self.error).__name__
+        return getattr(self.error, "name", type(self.error).__name__)
 
     @property
     def error_text(self):
-        return self.error.text if isinstance(self.error, WorkerRaised) else str(self.error)
+        return getattr(self.error, "text", str(self.error))
+
+    @property
+    def traceback(self):
+        """Where it was raised, there where the worker ran."""
+        return str(self.error.__cause__)
 
     @property
     def report(self):
@@ -89,11 +105,7 @@ class Ran(NamedTuple):
 
     @property
     def context(self):
-        return self.host.context
-
-    @property
-    def lines(self):
-        return self.host.lines
+        return self.kept.values
 
     @property
     def log(self):
@@ -102,7 +114,8 @@ class Ran(NamedTuple):
 
 def source(body, preamble="", base="pyrunner_airflow"):
     """Return a module with a worker W, of which these are the methods."""
-    head = f"from {base} import Worker\nfrom worker_jobs import Hopeless, Interrupted, SkipRow\n{preamble}\n"
+    exceptions = "AirflowFailException, AirflowSkipException, Interrupted"
+    head = f"from {base} import Worker\nfrom worker_jobs import {exceptions}\n{preamble}\n"
     return f"{head}class W(Worker):\n{textwrap.indent(textwrap.dedent(body), '    ')}\n"
 
 
@@ -113,13 +126,17 @@ def write(path, text):
     return path
 
 
-def make_job(
-    root, list_name="config/job.lst", environment=None, app_root=None, working_directory=None, **columns
-):
-    """Return the only attempt of a row in the app at ``root``; ``environment`` adds to APP_*."""
-    app = find_app(str(root / list_name), app_root, working_directory)
-    variables = app_environment(app, RUN, str(root.parent / "writable"), warn=print)
+def make_job(root, list_name="config/job.lst", **fields):
+    """Return the only attempt of a row in the app at ``root``."""
     defaults = {
+        "app_root": None,
+        "cwd": None,
+        "python": None,
+        "env": {},
+        "run_id": RUN.run_id,
+        "logical_date": RUN.logical_date,
+        "run_time": RUN.time,
+        "writable_folder": str(root.parent / "writable"),
         "line": 3,
         "id": 4,
         "name": "Load Table",
@@ -132,20 +149,46 @@ def make_job(
         "max_attempts": 1,
         "retry_wait_time": 0,
     }
-    return Job(app=app, environment={**variables, **(environment or {})}, **{**defaults, **columns})
+    return Job(list_path=str(root / list_name), **{**defaults, **fields})
 
 
-def run_row(root, host=None, python=None, environment=None, **columns):
-    """Run one attempt of a row in the app at ``root``; in an interpreter of its own, where one is named."""
-    host = host or MemoryHost()
-    if python is None:
-        job = make_job(root, environment=environment, **columns)
-        outcome = run_worker(job, host)
-    else:
-        here = {"PYTHONPATH": str(Path(__file__).parent)}
-        job = make_job(root, environment={**here, **(environment or {})}, **columns)
-        outcome = run_worker_in(Interpreter(python, all_kinds(ALLOWED.allows, {}), ALLOWED), job, host)
-    return Ran(outcome, host, root / (job.logfile or "none"))
+def run_row(root, context=None, python=None, env=None, airflow=None, on_log=None, **fields):
+    """
+    Run one attempt of a row in the app at ``root``; in an interpreter of its own, where one is named.
+
+    ``on_log`` gets the host and each line's text, before the worker goes on.
+    """
+    from pyrunner_airflow.dag.host import Host
+    from pyrunner_airflow.dag.relay import dump_error
+    from pyrunner_airflow.worker.child import InAirflow
+
+    if python is not None:
+        env = {"PYTHONPATH": str(Path(__file__).parent), **(env or {})}
+    job = make_job(root, python=python, env=env or {}, **fields)
+    kept = context if isinstance(context, MemoryContext) else MemoryContext(context)
+    lines = []
+    exceptions = {"skip": AirflowSkipException, "final": AirflowFailException}
+    around = InAirflow(airflow, {}, exceptions, lambda _: None, lambda _: None, dump_error)
+    told = Codec(ALLOWED).encode(airflow or {})
+
+    def log(level, text):
+        lines.append((level, text))
+        if on_log:
+            on_log(host, text)
+
+    host = Host(job, kept, log, ALLOWED, around, told)
+    return Ran(host.run(), kept, lines, root / (job.logfile or "none"))
+
+
+def terminate_at(line, seconds_to_end=60):
+    """Return what has the worker end (SIGTERM) when it logs this line, for ``run_row``'s ``on_log``."""
+    from pyrunner_airflow.dag.host import WorkerTerminated
+
+    def on_log(host, text):
+        if text == line:
+            host.terminate(WorkerTerminated("the task is ended", seconds_to_end))
+
+    return on_log
 
 
 def python(script, *arguments, interpreter=(sys.executable,), **options):
