@@ -14,7 +14,7 @@ import re
 import sys
 from collections import deque
 from enum import Enum
-from typing import Any, Dict, Iterable, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 from . import arrays, models, standard
 from .kind import HINT, Each, Kind, Refused, fits, full_name, library_name, shown
@@ -30,6 +30,7 @@ _RESERVED = frozenset({TAG, "__classname__", "__id__", "__var"})
 """Keys that tell a dictionary of ours or of Airflow's, of today or of Airflow 2."""
 _PLACEHOLDER = re.compile(r"[\w.]+@version=\d+\(")
 """How Airflow's XCom tab shows an object, such as a date; saved there, this text takes its place."""
+_CANNOT = "which cannot travel to another task"
 _PATH_LENGTH = 300  # of what an error shows
 _ATOMS = frozenset({int, float, bool, str, type(None)})
 _KINDS = {**standard.KINDS, **arrays.KINDS}
@@ -95,7 +96,7 @@ class Codec:
         except RecursionError as error:
             raise ContextValueError("it is nested too deep") from error
 
-    def _decode(self, data: Any, order_of: Mapping[frozenset[str], Iterable[str]]) -> Any:
+    def _decode(self, data: Any, order_of: Mapping[frozenset[str], Sequence[str]]) -> Any:
         cls = type(data)
         if cls is list:
             return [item if type(item) in _ATOMS else self._decode(item, order_of) for item in data]
@@ -114,13 +115,13 @@ class Codec:
         try:
             made_of = self._decode(data[VALUE], order_of)
             if not fits(made_of, kind.shape):
-                raise ValueError(f"{shown(data[VALUE])} is not what such a value is made of")
+                raise ValueError(f"it is not made of {shown(data[VALUE])}")
             return kind.load(made_of)
         except (ContextValueError, RecursionError):
             raise
         except (
             Exception
-        ) as error:  # a library that is not there or too old, or whatever a forged value leads to
+        ) as error:  # a library that is missing or too old, or whatever a forged value leads to
             raise ContextValueError(
                 f"it holds a value of the kind {name}, which {sys.executable} cannot read: {error!s:.300}"
             ) from error
@@ -143,11 +144,11 @@ class _Encoder:
         self._kinds = kinds
         self.orders: list[list[str]] = []
         self._room = ORDERS_LENGTH
-        self._order_of: Dict[frozenset[str], tuple[str, ...]] = {}
+        self._order_of: dict[frozenset[str], tuple[str, ...]] = {}
         self._plain: set[tuple[str, ...]] = set()
 
     def encode(self, value: Any, depth: int) -> Any:
-        """Return a value that stands so deep in what is encoded."""
+        """Return the form of a value that stands so deep in what is encoded."""
         if _is_plain(value):
             return value
         if depth >= MAX_DEPTH:
@@ -160,33 +161,35 @@ class _Encoder:
         if cls is dict and self._is_plain_dict(value):
             return {key: self.encode(item, depth + 1) for key, item in value.items()}
         name = _kind_of(value)
-        if name in (None, "model"):
-            _check_class(value, name)
-        return self._tag(value, str(name), depth)
-
-    def _tag(self, value: Any, name: str, depth: int) -> Any:
+        if name is None or name == "model":
+            base = next((base for base in cls.__mro__ if base in _NAMES or base is list), None)
+            if base is not None:
+                raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
+        if name is None:
+            raise Refused(f"{_CANNOT}: {HINT}")
         kind = self._kinds[name]
         try:
             data = kind.dump(value)
         except Refused:
             raise
         except Exception as error:
-            reason = (
-                kind.why_not(value)
-                if kind.why_not
-                else f"which cannot travel to another task ({error!s:.200}): {HINT}"
-            )
-            raise Refused(reason) from error
+            raise Refused(f"{_CANNOT} ({error!s:.200}): {HINT}") from error
         form = {TAG: name, VALUE: self.encode(data, depth + 1)}
-        if kind.type is None and not self._comes_back(value, form):
-            raise Refused(kind.why_not(value) if kind.why_not else f"which would come back different: {HINT}")
+        fault = self._fault(value, kind, form) if kind.type is None else None
+        if fault:
+            raise Refused(fault)
         return form
 
-    def _comes_back(self, value: Any, form: Any) -> bool:
+    def _fault(self, value: Any, kind: Kind, form: Any) -> str | None:
+        """Say why a form does not become the value that it was made of."""
+        fault: str | None = f"which would come back different: {HINT}"
         try:
-            return self._is_same(value, self._codec.decode(form))
+            back = self._codec.decode(form)
+            if kind.fault:
+                return kind.fault(value, back)
+            return None if self._is_same(value, back) else fault
         except Exception:  # whatever the object's own methods raise
-            return False
+            return fault
 
     def _is_same(self, value: Any, other: Any) -> bool:
         """Compare two values by type and content, all the way down; NaN is the same as NaN."""
@@ -199,12 +202,12 @@ class _Encoder:
             return len(value) == len(other) and all(map(self._is_same, value, other))
         if cls in (set, frozenset):
             return {(type(item), item) for item in value} == {(type(item), item) for item in other}
-        name = None if cls in (str, int, bool, bytes) else _kind_of(value)
-        if name is None:
+        if cls in _ATOMS:
             return bool(value == other)
-        kind = self._kinds[name]
-        parts = kind.parts or kind.dump
-        return self._is_same(parts(value), parts(other))
+        kind = self._kinds[str(_kind_of(value))]
+        if kind.fault:
+            return kind.fault(value, other) is None
+        return self._is_same(kind.dump(value), kind.dump(other))
 
     def _is_plain_dict(self, value: dict[Any, Any]) -> bool:
         if any(type(key) is not str for key in value):
@@ -274,15 +277,6 @@ def _kind_of(value: Any) -> str | None:
     if numpy and isinstance(value, numpy.generic):
         return "numpy.generic"
     return None if fields_of(value) is None else "model"
-
-
-def _check_class(value: Any, kind: str | None) -> None:
-    """Refuse a value that would lose its class, or that nothing carries."""
-    base = next((base for base in type(value).__mro__ if base in _NAMES or base is list), None)
-    if base is not None:
-        raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
-    if kind is None:
-        raise Refused(f"which cannot travel to another task: {HINT}")
 
 
 def _children(value: Any) -> Iterator[tuple[str, Any]]:

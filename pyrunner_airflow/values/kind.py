@@ -19,7 +19,7 @@ class Refused(Exception):
 class Each(NamedTuple):
     """The shape of a list of any length."""
 
-    shape: Any
+    item: Any
     """The shape of its items."""
 
 
@@ -33,16 +33,14 @@ class Kind(NamedTuple):
     dump: Callable[[Any], Any]
     """Returns what the value is made of: something that can be encoded in turn."""
     load: Callable[[Any], Any]
-    """Makes the value again of data that fits :attr:`shape`, or raises any exception."""
-    parts: Callable[[Any], Any] | None = None
-    """Returns what is compared, where it is not what :attr:`dump` returns."""
-    why_not: Callable[[Any], str] | None = None
-    """Tells why a value cannot be dumped, or would come back different."""
+    """Makes the value again of what fits :attr:`shape`, or raises any exception."""
+    fault: Callable[[Any, Any], str | None] | None = None
+    """Says why what comes back is not the same, where what it is made of does not tell."""
 
 
 def fits(data: Any, shape: Any) -> bool:
     """
-    Say whether data is of a shape, before anything is asked of it that its class may answer.
+    Say whether data is of a shape, before its class is asked for anything.
 
     :param shape: an exact type; the full name of one, whose library may not be there; None; a tuple of shapes
         of which one must fit; a list of shapes, one for each item; :class:`Each` or :data:`ANY`.
@@ -50,7 +48,7 @@ def fits(data: Any, shape: Any) -> bool:
     if shape is ANY:
         return True
     if isinstance(shape, Each):
-        return type(data) is list and all(fits(item, shape.shape) for item in data)
+        return type(data) is list and all(fits(item, shape.item) for item in data)
     if isinstance(shape, list):
         return type(data) is list and len(data) == len(shape) and all(map(fits, data, shape))
     if isinstance(shape, tuple):
@@ -61,7 +59,7 @@ def fits(data: Any, shape: Any) -> bool:
 
 
 def library_name(cls: type) -> str:
-    """Return a class's name in the library that it belongs to, as ``pandas.DataFrame``."""
+    """Return a class's name in the library that it belongs to, such as ``pandas.DataFrame``."""
     return f"{cls.__module__.partition('.')[0]}.{cls.__name__}"
 
 
