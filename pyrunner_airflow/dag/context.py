@@ -21,11 +21,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from pyrunner_airflow.dag.codec import Encoded, decode, encode, to_xcom
-from pyrunner_airflow.worker.codec import ContextValueError
+from pyrunner_airflow.dag.xcom_values import allowed_classes, from_xcom, to_xcom
+from pyrunner_airflow.values import Allowed, Codec, ContextValueError, Encoded
 from pyrunner_airflow.worker.context import ContextProcessError
 
 INDEX_KEY = "pyrunner.context"
@@ -38,6 +37,8 @@ _PLAIN_KEY = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]([A-Za-z0-9_. -]*[A-Za-
 
 _UNREADABLE = (ImportError, TypeError, ValueError, AttributeError, LookupError)
 """What Airflow raises of an XCom that somebody edited into something else."""
+
+_KEYS = Codec(Allowed([], []))
 
 
 class TaskInstance(Protocol):
@@ -87,7 +88,7 @@ class Entry(NamedTuple):
     number: float | None = None
     """The value, if it is a float: SQLite may change the last digit, or make an integer of it."""
     orders: list[list[str]] | None = None
-    """Of the value: see :class:`~pyrunner_airflow.dag.codec.Encoded`."""
+    """Of the value: see :class:`~pyrunner_airflow.values.Encoded`."""
 
 
 class Known(NamedTuple):
@@ -140,7 +141,6 @@ class XComContext(MutableMapping[str, Any]):
     :param start: what the context holds before any row writes to it; values may be encoded.
     :param on_write: told of each write, so that :meth:`journal` can be called in good time.
     :param warn: told what the user should know.
-    :param is_handed_on: the worker is in another interpreter, which alone may know some of the values.
     """
 
     def __init__(
@@ -150,10 +150,9 @@ class XComContext(MutableMapping[str, Any]):
         start: Mapping[str, Any],
         on_write: Callable[[], None],
         warn: Callable[[str], None],
-        *,
-        is_handed_on: bool = False,
     ) -> None:
-        self._decode = partial(decode, is_handed_on=is_handed_on)
+        self._codec = Codec(allowed_classes())
+        self._decode = self._codec.decode
         self._ti = ti
         self._store = store
         self._start = start
@@ -192,7 +191,7 @@ class XComContext(MutableMapping[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         try:
-            encoded = encode(value)
+            encoded = self._codec.encode(value)
         except ContextValueError as error:
             raise ContextValueError(f"context[{key!r}]: {error}") from error
         self._write(key, Write(_now(), encoded))
@@ -253,7 +252,7 @@ class XComContext(MutableMapping[str, Any]):
         """
         rows = []
         for key, write in dict(self._writes()).items():
-            row = [encode(key).data, write.time, *(write.encoded or ())]
+            row = [self._codec.encode(key).data, write.time, *(write.encoded or ())]
             if room is not None:
                 size = len(json.dumps(row))
                 if size > room:
@@ -274,7 +273,7 @@ class XComContext(MutableMapping[str, Any]):
                 stored = self._store.get(JOURNAL_KEY)
                 self._journal_exists = stored is not None
                 for key, moment, *encoded in (stored or {}).get("writes", ()):
-                    self._own[decode(key)] = Write(moment, Encoded(*encoded) if encoded else None)
+                    self._own[self._decode(key)] = Write(moment, Encoded(*encoded) if encoded else None)
                 self._journal_is_read = True
             return self._own
 
@@ -359,7 +358,7 @@ class XComContext(MutableMapping[str, Any]):
 
     def _pull_value(self, key: str, entry: Entry) -> Any:
         try:
-            value = self._pull(entry.task_id, xcom_key(key))
+            value = from_xcom(self._pull(entry.task_id, xcom_key(key)))
         except _UNREADABLE as error:
             raise _unreadable(key, entry, error) from error
         if value is None and entry.state != "none":
@@ -380,11 +379,11 @@ class XComContext(MutableMapping[str, Any]):
 
 def _row(key: str, entry: Entry) -> dict[str, Any]:
     parts = {name: part for name, part in entry._asdict().items() if part is not None}
-    return {"key": encode(key).data, **parts}
+    return {"key": _KEYS.encode(key).data, **parts}
 
 
 def _read_row(key: Any, **parts: Any) -> tuple[str, Entry]:
-    return decode(key), Entry(**parts)
+    return _KEYS.decode(key), Entry(**parts)
 
 
 def _last_of(some: dict[str, Entry], others: dict[str, Entry]) -> dict[str, Entry]:

@@ -16,10 +16,11 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
 from pyrunner_airflow.dag.context import XComContext
-from pyrunner_airflow.dag.kinds import KINDS, allowed_classes
 from pyrunner_airflow.dag.parameters import check_names, is_selected
 from pyrunner_airflow.dag.supervisor import Interrupts, empty_stdin
+from pyrunner_airflow.dag.xcom_values import allowed_classes
 from pyrunner_airflow.tasklist import Options, TaskRow
+from pyrunner_airflow.values import Codec
 from pyrunner_airflow.worker.app import AppError, Run, app_environment, find_app, resolve_env
 from pyrunner_airflow.worker.interpreter import Interpreter, run_worker_in
 from pyrunner_airflow.worker.running import Job, Outcome, run_worker
@@ -136,7 +137,9 @@ def run_row(*argv: str, **context: Any) -> None:
         if host.python is None:
             outcome = run_worker(job, host)
         else:
-            outcome = run_worker_in(Interpreter(host.python, KINDS, allowed_classes()), job, host)
+            outcome = run_worker_in(
+                Interpreter(host.python, Codec(allowed_classes()), allowed_classes()), job, host
+            )
         host.finish(outcome)
     if outcome.error is None:
         return
@@ -162,7 +165,6 @@ class _AirflowHost:
             start,
             self._journal_soon,
             partial(self.log, "WARN"),
-            is_handed_on=self.python is not None,
         )
         self.interruptible = interrupts.allowed
         self._interrupts = interrupts

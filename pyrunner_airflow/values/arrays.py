@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from .kind import ANY, HINT, Kind, Refused, shown
-from .standard import ZONE, zone_name
+from .standard import ZONE, ZONE_NAME
 
 _EXECUTED = b"arrow.py_extension_type"
 """Names a column that pyarrow before 14.0.1 unpickles (CVE-2023-47248)."""
@@ -146,13 +146,7 @@ def _dump_timestamp(value: Any) -> list[Any]:
 def _load_timestamp(data: list[Any]) -> Any:
     text, unit, zone = data
     moment = import_module("pandas").Timestamp(import_module("numpy").datetime64(text, unit))
-    if zone is None:
-        return moment
-    return moment.tz_localize("UTC").tz_convert(zone_name(zone) if type(zone) is str else zone)
-
-
-def _dump_delta(value: Any) -> list[Any]:
-    return [int(value.asm8.astype("int64")), _unit(value)]
+    return moment if zone is None else moment.tz_localize("UTC").tz_convert(zone)
 
 
 def _load_delta(data: list[Any]) -> Any:
@@ -168,8 +162,10 @@ KINDS: dict[str, Kind] = {
     "pandas.Series": Kind(
         None, [ANY, "pandas.DataFrame"], lambda v: [v.name, v.to_frame("values")], _load_series
     ),
-    "pandas.Timestamp": Kind(None, [str, str, (*ZONE, str)], _dump_timestamp, _load_timestamp),
-    "pandas.Timedelta": Kind(None, [int, str], _dump_delta, _load_delta),
+    "pandas.Timestamp": Kind(None, [str, str, (*ZONE, ZONE_NAME)], _dump_timestamp, _load_timestamp),
+    "pandas.Timedelta": Kind(
+        None, [int, str], lambda v: [int(v.asm8.astype("int64")), _unit(v)], _load_delta
+    ),
     "pandas.NaTType": Kind(None, None, lambda _: None, lambda _: import_module("pandas").NaT),
 }
 """By the name under which they are stored: that of their class in its library."""

@@ -14,11 +14,11 @@ import re
 import sys
 from collections import deque
 from enum import Enum
-from typing import Any, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from . import arrays, models, standard
-from .kind import HINT, Each, Kind, Refused, fits, full_name, library_name, shown
-from .models import Allowed, fields_of
+from .kind import HINT, Kind, Refused, fits, full_name, library_name, shown
+from .models import Allowed, fields_of, is_model
 
 TAG, VALUE = "__pyrunner__", "value"
 MAX_DEPTH = 90
@@ -58,7 +58,7 @@ class Codec:
     """
 
     def __init__(self, allowed: Allowed) -> None:
-        self._kinds = {**_KINDS, **models.kinds(allowed)}
+        self.kinds = {**_KINDS, **models.kinds(allowed)}
 
     def encode(self, value: Any) -> Encoded:
         """
@@ -69,7 +69,7 @@ class Codec:
         """
         if _is_plain(value):
             return Encoded(value, None)
-        encoder = _Encoder(self, self._kinds)
+        encoder = _Encoder(self)
         try:
             data = encoder.encode(value, 0)
         except RecursionError as error:
@@ -89,7 +89,7 @@ class Codec:
         :param orders: the keys of dictionaries in their order, from :meth:`encode`.
         :raises ContextValueError: if :meth:`encode` never returned this, or this interpreter cannot read it.
         """
-        if not fits(orders, (None, Each(Each(str)))):
+        if not fits(orders, (None, [[str, ...], ...])):
             raise ContextValueError("the order of its keys is not as it was stored")
         try:
             return self._decode(data, {frozenset(keys): keys for keys in orders or ()})
@@ -106,12 +106,12 @@ class Codec:
             keys = order_of.get(frozenset(data), data) if order_of else data
             return {key: self._decode(data[key], order_of) for key in keys}
         name = data[TAG]
-        if type(name) is not str or name not in self._kinds:
+        if type(name) is not str or name not in self.kinds:
             raise ContextValueError(
                 f"it holds a value of the kind {name!s:.50}, which {sys.executable} does not know: "
                 f"let the row that writes it store text, numbers, lists and dictionaries"
             )
-        kind = self._kinds[name]
+        kind = self.kinds[name]
         try:
             made_of = self._decode(data[VALUE], order_of)
             if not fits(made_of, kind.shape):
@@ -119,18 +119,45 @@ class Codec:
             return kind.load(made_of)
         except (ContextValueError, RecursionError):
             raise
-        except (
-            Exception
-        ) as error:  # a library that is missing or too old, or whatever a forged value leads to
+        except Exception as error:  # a library that is missing, or whatever a forged value leads to
             raise ContextValueError(
                 f"it holds a value of the kind {name}, which {sys.executable} cannot read: {error!s:.300}"
             ) from error
+
+    def fault(self, value: Any, kind: Kind, form: Any) -> str | None:
+        """Say why a form does not become the value that it was made of."""
+        fault: str | None = f"which would come back different: {HINT}"
+        try:
+            back = self.decode(form)
+            if kind.fault:
+                return kind.fault(value, back)
+            return None if self._is_same(value, back) else fault
+        except Exception:  # whatever the object's own methods raise
+            return fault
+
+    def _is_same(self, value: Any, other: Any) -> bool:
+        """Compare two values by type and content, all the way down; NaN is the same as NaN."""
+        cls = type(value)
+        if cls is not type(other):
+            return False
+        if cls is float:
+            return repr(value) == repr(other)
+        if cls is list:
+            return len(value) == len(other) and all(map(self._is_same, value, other))
+        if cls in (set, frozenset):
+            return {(type(item), item) for item in value} == {(type(item), item) for item in other}
+        if cls in _ATOMS:
+            return bool(value == other)
+        kind = self.kinds[str(_kind_of(value))]
+        if kind.fault:
+            return kind.fault(value, other) is None
+        return self._is_same(kind.dump(value), kind.dump(other))
 
     def _locate(self, value: Any, path: str, reason: str) -> tuple[str, Any, str]:
         """Return where in a value the first thing stands that was refused, that thing, and why."""
         for step, child in _children(value):
             try:
-                _Encoder(self, self._kinds).encode(child, 0)
+                _Encoder(self).encode(child, 0)
             except Refused as error:
                 return self._locate(child, path + step, str(error))
         return path, value, reason
@@ -139,9 +166,8 @@ class Codec:
 class _Encoder:
     """Encodes one value."""
 
-    def __init__(self, codec: Codec, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self._kinds = kinds
         self.orders: list[list[str]] = []
         self._room = ORDERS_LENGTH
         self._order_of: dict[frozenset[str], tuple[str, ...]] = {}
@@ -167,7 +193,7 @@ class _Encoder:
                 raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
         if name is None:
             raise Refused(f"{_CANNOT}: {HINT}")
-        kind = self._kinds[name]
+        kind = self._codec.kinds[name]
         try:
             data = kind.dump(value)
         except Refused:
@@ -175,80 +201,42 @@ class _Encoder:
         except Exception as error:
             raise Refused(f"{_CANNOT} ({error!s:.200}): {HINT}") from error
         form = {TAG: name, VALUE: self.encode(data, depth + 1)}
-        fault = self._fault(value, kind, form) if kind.type is None else None
+        fault = self._codec.fault(value, kind, form) if kind.type is None else None
         if fault:
             raise Refused(fault)
         return form
 
-    def _fault(self, value: Any, kind: Kind, form: Any) -> str | None:
-        """Say why a form does not become the value that it was made of."""
-        fault: str | None = f"which would come back different: {HINT}"
-        try:
-            back = self._codec.decode(form)
-            if kind.fault:
-                return kind.fault(value, back)
-            return None if self._is_same(value, back) else fault
-        except Exception:  # whatever the object's own methods raise
-            return fault
-
-    def _is_same(self, value: Any, other: Any) -> bool:
-        """Compare two values by type and content, all the way down; NaN is the same as NaN."""
-        cls = type(value)
-        if cls is not type(other):
-            return False
-        if cls is float:
-            return repr(value) == repr(other)
-        if cls is list:
-            return len(value) == len(other) and all(map(self._is_same, value, other))
-        if cls in (set, frozenset):
-            return {(type(item), item) for item in value} == {(type(item), item) for item in other}
-        if cls in _ATOMS:
-            return bool(value == other)
-        kind = self._kinds[str(_kind_of(value))]
-        if kind.fault:
-            return kind.fault(value, other) is None
-        return self._is_same(kind.dump(value), kind.dump(other))
-
     def _is_plain_dict(self, value: dict[Any, Any]) -> bool:
+        """Say whether a dictionary comes back from JSON, noting the order of its keys if that changes."""
         if any(type(key) is not str for key in value):
             return False
         keys = tuple(value)
         if keys in self._plain:
             return True
-        if not _RESERVED.isdisjoint(keys) or not all(map(_is_storable, keys)) or not self._has_order(keys):
+        if not _RESERVED.isdisjoint(keys) or not all(map(_is_storable, keys)):
             return False
-        self._plain.add(keys)
-        return True
-
-    def _has_order(self, keys: tuple[str, ...]) -> bool:
-        """Say whether a dictionary's keys come back in their order, noting it where a database changes it."""
         if self._order_of.setdefault(frozenset(keys), keys) != keys:
             return False
-        if keys != tuple(sorted(keys, key=_rank)):
+        if keys != tuple(sorted(keys, key=lambda key: (len(key.encode()), key.encode()))):
             length = sum(map(len, keys))
             if length > self._room:
                 return False
             self._room -= length
             self.orders.append(list(keys))
+        self._plain.add(keys)
         return True
-
-
-def _rank(key: str) -> tuple[int, bytes]:
-    """Return by what PostgreSQL and MySQL sort the keys of an object."""
-    raw = key.encode()
-    return len(raw), raw
 
 
 def _is_plain(value: Any) -> bool:
     """Say whether a value is text, a number, a bool or None that every database gives back as it was."""
     cls = type(value)
     if cls is str:
-        return _is_storable(value) and not ("@version=" in value and _PLACEHOLDER.match(value))
+        return _is_storable(value) and ("@version=" not in value or not _PLACEHOLDER.match(value))
     if cls is int:
-        return -(2**63) <= value < 2**63
+        return bool(-(2**63) <= value < 2**63)
     if cls is float:
         # In PostgreSQL 1e16 becomes an integer, and -0.0 loses its sign.
-        return -1e16 < value < 1e16 and (value != 0 or str(value) == "0.0")
+        return bool(-1e16 < value < 1e16 and (value or str(value) == "0.0"))
     return value is None or cls is bool
 
 
@@ -276,20 +264,18 @@ def _kind_of(value: Any) -> str | None:
     numpy = sys.modules.get("numpy")
     if numpy and isinstance(value, numpy.generic):
         return "numpy.generic"
-    return None if fields_of(value) is None else "model"
+    return "model" if is_model(cls) else None
 
 
-def _children(value: Any) -> Iterator[tuple[str, Any]]:
+def _children(value: Any) -> list[tuple[str, Any]]:
+    """Return what a value holds, with what that adds to the value's path."""
     if isinstance(value, dict):
-        for key, item in value.items():
-            if type(key) is not str:
-                yield f" key {shown(key)}", key
-            yield f"[{shown(key)}]", item
-    elif isinstance(value, (list, tuple, deque)):
-        yield from ((f"[{index}]", item) for index, item in enumerate(value))
-    elif isinstance(value, (set, frozenset)):
-        yield from ((f" element {shown(item)}", item) for item in value)
-    else:
-        is_frame = _kind_of(value) in ("pandas.DataFrame", "pandas.Series")
-        fields = {"attrs": value.attrs} if is_frame else fields_of(value) or {}
-        yield from ((f".{name}", item) for name, item in fields.items())
+        keys = [(f" key {shown(key)}", key) for key in value if type(key) is not str]
+        return [*keys, *((f"[{shown(key)}]", item) for key, item in value.items())]
+    if isinstance(value, (list, tuple, deque)):
+        return [(f"[{index}]", item) for index, item in enumerate(value)]
+    if isinstance(value, (set, frozenset)):
+        return [(f" element {shown(item)}", item) for item in value]
+    is_frame = _kind_of(value) in ("pandas.DataFrame", "pandas.Series")
+    fields = {"attrs": value.attrs} if is_frame else fields_of(value) if is_model(type(value)) else {}
+    return [(f".{name}", item) for name, item in fields.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Callable, NamedTuple
 
 HINT = "convert it to text, numbers, lists and dictionaries, or keep it in a file and its path in the context"
@@ -14,13 +15,6 @@ _SHOWN_LENGTH = 50  # characters of a key or value in an error
 
 class Refused(Exception):
     """Why a value cannot travel, to follow "... is a <type>, "."""
-
-
-class Each(NamedTuple):
-    """The shape of a list of any length."""
-
-    item: Any
-    """The shape of its items."""
 
 
 class Kind(NamedTuple):
@@ -42,20 +36,22 @@ def fits(data: Any, shape: Any) -> bool:
     """
     Say whether data is of a shape, before its class is asked for anything.
 
-    :param shape: an exact type; the full name of one, whose library may not be there; None; a tuple of shapes
-        of which one must fit; a list of shapes, one for each item; :class:`Each` or :data:`ANY`.
+    :param shape: an exact type; the full name of one, whose library may not be there; a pattern of text;
+        None; a tuple of shapes of which one must fit; a list of shapes, one for each item, or of one shape
+        and ``...`` for any number of such items; or :data:`ANY`.
     """
-    if shape is ANY:
-        return True
-    if isinstance(shape, Each):
-        return type(data) is list and all(fits(item, shape.item) for item in data)
-    if isinstance(shape, list):
-        return type(data) is list and len(data) == len(shape) and all(map(fits, data, shape))
     if isinstance(shape, tuple):
         return any(fits(data, one) for one in shape)
+    if isinstance(shape, list):
+        if type(data) is not list:
+            return False
+        shapes = [shape[0]] * len(data) if shape[-1] is ... else shape
+        return len(data) == len(shapes) and all(map(fits, data, shapes))
     if isinstance(shape, str):
         return library_name(type(data)) == shape
-    return data is None if shape is None else type(data) is shape
+    if isinstance(shape, re.Pattern):
+        return type(data) is str and shape.fullmatch(data) is not None
+    return shape is ANY or (data is None if shape is None else type(data) is shape)
 
 
 def library_name(cls: type) -> str:

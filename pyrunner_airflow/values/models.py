@@ -16,18 +16,9 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, NamedTuple
 
-from .kind import Kind, Refused, fits, full_name
+from .kind import Kind, Refused, full_name
 
 _OPTION = "[core] allowed_deserialization_classes"
-_STATE = {
-    "__dict__": dict,
-    "__pydantic_fields_set__": set,
-    "__pydantic_extra__": (None, dict),
-    "__pydantic_private__": (None, dict),
-    "__fields_set__": set,  # pydantic 1
-    "__private_attribute_values__": dict,
-}
-"""The shapes of what ``__getstate__`` of a pydantic model returns."""
 
 
 class Allowed(NamedTuple):
@@ -43,18 +34,16 @@ class Allowed(NamedTuple):
         )
 
 
-def fields_of(value: Any) -> dict[str, Any] | None:
-    """Return all that a dataclass, attrs class or pydantic model holds, or None for any other value."""
-    cls = type(value)
-    names = _field_names(cls)
-    if names is None:
-        return None
-    if _is_pydantic(cls):
-        hidden = (getattr(value, f"__pydantic_{part}__", None) for part in ("extra", "private"))
-        extra, private = ({} if part is None else part for part in hidden)
-        return {**vars(value), **extra, **private}
-    fields = {name: getattr(value, name) for name in names if hasattr(value, name)}
-    return {**fields, **getattr(value, "__dict__", {})}
+def is_model(cls: type) -> bool:
+    """Say whether a class is a dataclass, attrs class or pydantic model."""
+    return _field_names(cls) is not None
+
+
+def fields_of(model: Any) -> dict[str, Any]:
+    """Return all that a model holds."""
+    state = _state(model)
+    hidden = [state.pop(name) for name in list(state) if name.startswith("__")]  # pydantic's
+    return {**state, **{name: item for part in hidden if type(part) is dict for name, item in part.items()}}
 
 
 def _is_pydantic(cls: type) -> bool:
@@ -69,6 +58,16 @@ def _field_names(cls: Any) -> list[str] | None:
     if dataclasses and dataclasses.is_dataclass(cls):
         return [field.name for field in dataclasses.fields(cls)]
     return [field.name for field in cls.__attrs_attrs__] if hasattr(cls, "__attrs_attrs__") else None
+
+
+def _state(model: Any) -> dict[str, Any]:
+    """Return a model's attributes."""
+    if _is_pydantic(type(model)):
+        state = dict(sys.modules["pydantic"].BaseModel.__getstate__(model))
+        private = state.pop("__private_attribute_values__", {})  # pydantic 1
+        return {**state, **private}
+    slots = {name: getattr(model, name) for name in _field_names(type(model)) or () if hasattr(model, name)}
+    return {**slots, **getattr(model, "__dict__", {})}
 
 
 def _address(value: Any) -> str:
@@ -117,9 +116,7 @@ def _dump_model(allowed: Allowed, value: Any) -> list[Any]:
         raise Refused(
             f"which no other task may load: add {name} to {_OPTION}, or store a dictionary of its fields"
         )
-    if _is_pydantic(type(value)):
-        return [_address(value), sys.modules["pydantic"].BaseModel.__getstate__(value)]
-    return [_address(value), fields_of(value)]
+    return [_address(value), _state(value)]
 
 
 def _load_model(allowed: Allowed, data: list[Any]) -> Any:
@@ -132,13 +129,8 @@ def _load_model(allowed: Allowed, data: list[Any]) -> Any:
         raise ValueError(f"{full_name(cls)} is no dataclass, attrs class or pydantic model")
     # As copy.copy() does: a constructor may not take all that the model holds, or may change it.
     model = object.__new__(cls)
-    if _is_pydantic(cls):
-        if not all(part in _STATE and fits(item, _STATE[part]) for part, item in state.items()):
-            raise ValueError(f"this is no state of a {full_name(cls)}")
-        sys.modules["pydantic"].BaseModel.__setstate__(model, state)
-    else:
-        for name, item in state.items():
-            object.__setattr__(model, name, item)
+    for name, item in state.items():
+        object.__setattr__(model, name, item)
     missing = [name for name in names if not hasattr(model, name)]
     if missing:
         raise ValueError(f"a {full_name(cls)} without {', '.join(missing)}")

@@ -12,25 +12,14 @@ from importlib import import_module
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any
 
-from .kind import ANY, Each, Kind, Refused
+from .kind import ANY, Kind, Refused
 
 ZONE = (None, timezone, "zoneinfo.ZoneInfo", "pendulum.Timezone", "pendulum.FixedTimezone")
 """The shape of a time's zone."""
+ZONE_NAME = re.compile(r"(?!dateutil/)\w[\w+-]*(/\w[\w+-]*)*", re.ASCII)
+"""Without a dot, so that it does not leave the database; dateutil would take it for any file's path."""
 
-# Without a dot, so that it does not leave the database; dateutil would take it for any file's path.
-_ZONE_NAME = re.compile(r"(?!dateutil/)\w[\w+-]*(/\w[\w+-]*)*", re.ASCII)
 _FACTORIES = {cls.__name__: cls for cls in (list, dict, set, tuple, str, int, float, bool, bytes, deque)}
-
-
-def zone_name(text: str) -> str:
-    """
-    Return the name of a time zone.
-
-    :raises ValueError: if the database of time zones cannot have it.
-    """
-    if not _ZONE_NAME.fullmatch(text):
-        raise ValueError(f"{text!r:.60} is no time zone")
-    return text
 
 
 def _dump_str(value: str) -> str:
@@ -88,18 +77,14 @@ def _class(name: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
-def _load_all(name: str, data: list[Any]) -> Any:
-    return _class(name)(*data)
+def _make(name: str, arguments: list[Any]) -> Any:
+    return _class(name)(*arguments)
 
 
-def _load_zone(name: str, data: str) -> Any:
-    return _class(name)(zone_name(data))
-
-
-_PAIRS = Each([ANY, ANY])
+_PAIRS = [[ANY, ANY], ...]
 _MOMENT = [str, ZONE, int]
 _DAY = ("pendulum.DateTime", "pendulum.Date")
-_DELTA = [int, int, int]
+_PATHS = (PosixPath, PurePosixPath, PureWindowsPath, WindowsPath)
 KINDS: dict[str, Kind] = {
     "str": Kind(str, str, _dump_str, lambda d: d.encode("ascii").decode("unicode_escape")),
     "int": Kind(int, str, hex, lambda d: int(d, 16)),
@@ -111,37 +96,31 @@ KINDS: dict[str, Kind] = {
     **{cls.__name__: Kind(cls, _PAIRS, _pairs, cls) for cls in (dict, OrderedDict)},
     "defaultdict": Kind(defaultdict, [(None, str), _PAIRS], _dump_defaultdict, _load_defaultdict),
     "deque": Kind(deque, [list, (None, int)], lambda v: [list(v), v.maxlen], lambda d: deque(*d)),
-    "Decimal": Kind(Decimal, str, str, Decimal),
+    **{cls.__name__: Kind(cls, str, str, cls) for cls in (Decimal, *_PATHS)},
     "date": Kind(date, str, date.isoformat, date.fromisoformat),
     "datetime": Kind(datetime, _MOMENT, _dump_time, partial(_load_time, "datetime.datetime")),
     "time": Kind(time, _MOMENT, _dump_time, partial(_load_time, "datetime.time")),
     "timedelta": Kind(
-        timedelta, _DELTA, lambda v: [v.days, v.seconds, v.microseconds], lambda d: timedelta(*d)
+        timedelta, [int] * 3, lambda v: [v.days, v.seconds, v.microseconds], lambda d: timedelta(*d)
     ),
     "timezone": Kind(
         timezone, ([timedelta], [timedelta, str]), lambda v: list(v.__getinitargs__()), lambda d: timezone(*d)
     ),
     **{
-        cls.__name__: Kind(cls, str, str, cls)
-        for cls in (PosixPath, PurePosixPath, PureWindowsPath, WindowsPath)
-    },
-    "uuid.UUID": Kind(None, str, str, lambda d: _class("uuid.UUID")(d)),
-    "pendulum.Date": Kind(None, str, date.isoformat, lambda d: _class("pendulum.Date").fromisoformat(d)),
-    **{
         name: Kind(None, _MOMENT, _dump_time, partial(_load_time, name))
         for name in ("pendulum.DateTime", "pendulum.Time")
     },
     **{
-        name: Kind(None, str, lambda v: v.key, partial(_load_zone, name))
-        for name in ("zoneinfo.ZoneInfo", "pendulum.Timezone")
-    },
-    **{
-        name: Kind(None, shape, dump, partial(_load_all, name))
+        name: Kind(None, shape, dump, partial(_make, name))
         for name, shape, dump in (
+            ("uuid.UUID", [str], lambda v: [str(v)]),
+            ("zoneinfo.ZoneInfo", [ZONE_NAME], lambda v: [v.key]),
+            ("pendulum.Timezone", [ZONE_NAME], lambda v: [v.key]),
             ("pendulum.FixedTimezone", [int, str], lambda v: [v.offset, v.name]),
+            ("pendulum.Date", [int] * 3, lambda v: [v.year, v.month, v.day]),
             ("pendulum.Duration", [int] * 9, _dump_duration),
             ("pendulum.Interval", [_DAY, _DAY], lambda v: [v.start, v.end]),
         )
     },
 }
-"""By the name under which they are stored; those of a library by their class's name in it."""
+"""By the name under which they are stored: that of their class, in its library if it is not always there."""

@@ -18,10 +18,8 @@ import time
 from contextlib import ExitStack, suppress
 from typing import Any, Dict, NamedTuple
 
+from ..values import Allowed, Codec
 from .app import AppError, resolve_env
-from .codec import decode_standard, encode
-from .kinds import Kinds
-from .models import Allowed
 from .running import FAILED, Host, Job, Outcome, WorkerFailed, failure, not_started
 
 MINIMUM = "3.8"
@@ -80,7 +78,7 @@ class Interpreter(NamedTuple):
 
     python: str
     """The list's text: a path, from the app's root; or a command's name; with ``~`` and ``$ENV{}``."""
-    kinds: Kinds
+    codec: Codec
     """Of values that the host's context may hold."""
     allowed: Allowed
     """The classes whose objects a context value may be."""
@@ -252,7 +250,7 @@ class _Child:
 
     def _write(self, key: str, form: Any) -> None:
         try:
-            self._host.context[key] = decode_standard(form)
+            self._host.context[key] = self._interpreter.codec.decode(form)
         except Exception as error:  # raised in the worker when it asks next, or has nothing else to do
             self._refused = self._refused or error
 
@@ -261,7 +259,7 @@ class _Child:
         try:
             if refused:
                 raise refused
-            return {"value": request(self._host.context, self._interpreter.kinds, *arguments)}
+            return {"value": request(self._host.context, self._interpreter.codec, *arguments)}
         except Exception as error:  # raised in the worker, as if it had called the context itself
             text = error.args[0] if isinstance(error, KeyError) and error.args else error
             return {"error": [type(error).__name__, str(text)]}
@@ -344,23 +342,23 @@ class _Child:
         return self._host.final_exceptions[0](str(raised)) if role == "final" else raised
 
 
-def _get(context: Any, kinds: Kinds, key: str) -> Any:
-    return encode(context[key], kinds)
+def _get(context: Any, codec: Codec, key: str) -> Any:
+    return codec.encode(context[key]).data
 
 
-def _settle(context: Any, kinds: Kinds) -> None:
+def _settle(context: Any, codec: Codec) -> None:
     """Take note that all that was written before has been taken."""
 
 
-def _delete(context: Any, kinds: Kinds, key: str) -> None:
+def _delete(context: Any, codec: Codec, key: str) -> None:
     del context[key]
 
 
-def _has(context: Any, kinds: Kinds, key: str) -> bool:
+def _has(context: Any, codec: Codec, key: str) -> bool:
     return key in context
 
 
-def _keys(context: Any, kinds: Kinds) -> list[str]:
+def _keys(context: Any, codec: Codec) -> list[str]:
     return list(context)
 
 

@@ -16,12 +16,10 @@ import threading
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, MutableMapping, Tuple, Type
 
+from ..values import Allowed, Codec, ContextValueError
 from .app import App
-from .codec import ContextValueError, decode, encode
 from .context import ContextProcessError
-from .kinds import Kinds, all_kinds
 from .logger import print_line
-from .models import Allowed
 from .running import FAILED, Job, Outcome, WorkerFailed, run_worker, text_of, traceback_of
 
 
@@ -127,22 +125,22 @@ class _Interrupts:
 class _Context(MutableMapping[str, Any]):
     """The context, kept by the other side; what was read or written is kept here too, for the attempt."""
 
-    def __init__(self, host: _Host, kinds: Kinds) -> None:
+    def __init__(self, host: _Host, codec: Codec) -> None:
         self._host = host
-        self._kinds = kinds
+        self._codec = codec
         self._seen: Dict[str, Any] = {}
 
     def __getitem__(self, key: str) -> Any:
         if key not in self._seen:
             self._seen[key] = self._host.ask("get", _checked(key))
         try:
-            return decode(self._seen[key], self._kinds)
+            return self._codec.decode(self._seen[key])
         except ContextValueError as error:
             raise ContextValueError(f"context[{key!r}]: {error}") from error
 
     def __setitem__(self, key: str, value: Any) -> None:
         try:
-            form = encode(value, self._kinds)
+            form = self._codec.encode(value).data
         except ContextValueError as error:
             raise ContextValueError(f"context[{key!r}]: {error}") from error
         self._host.write(key, form)
@@ -178,7 +176,7 @@ class _Host:
         self._interrupts = interrupts
         self._lock = threading.Lock()
         self._pid = os.getpid()
-        self.context = _Context(self, all_kinds(Allowed(*start["allowed"]).allows, {}))
+        self.context = _Context(self, Codec(Allowed(*start["allowed"])))
         self._is_unsettled = False
         self.skip_exceptions = _by_name(start["skip"])
         self.final_exceptions = _by_name(start["final"])

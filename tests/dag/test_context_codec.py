@@ -22,11 +22,11 @@ from airflow.sdk.bases.xcom import BaseXCom
 from airflow.utils.json import XComDecoder, XComEncoder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyrunner_airflow.dag.codec import decode, encode, to_xcom
+from pyrunner_airflow.worker.codec import ContextValueError
 
 from pyrunner_airflow.dag import codec
-from pyrunner_airflow.dag.codec import decode, encode, to_xcom
 from pyrunner_airflow.worker import codec as pipe
-from pyrunner_airflow.worker.codec import ContextValueError
 from tests.context_values import (
     DEEPEST,
     NATIVE,

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 from airflow.models.xcom import XComModel
 from airflow.sdk.bases.xcom import BaseXCom
+from pyrunner_airflow.worker.codec import ContextValueError
 from sqlalchemy import Column, MetaData, String, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
 from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY, XComContext, xcom_key
-from pyrunner_airflow.worker.codec import ContextValueError
 from tests.context_values import VALUES, image
 
 ODD_KEYS = [

@@ -17,10 +17,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
+from pyrunner_airflow.values import Allowed, Codec
 from pyrunner_airflow.worker.app import Run, app_environment, find_app
 from pyrunner_airflow.worker.interpreter import Interpreter, WorkerRaised, run_worker_in
-from pyrunner_airflow.worker.kinds import all_kinds
-from pyrunner_airflow.worker.models import Allowed
 from pyrunner_airflow.worker.running import Job, Outcome, run_worker
 
 _DUE = datetime(2024, 2, 29, 23, 30, 15, tzinfo=timezone.utc)  # noqa: UP017 - Python 3.8
@@ -144,7 +143,7 @@ def run_row(root, host=None, python=None, environment=None, **columns):
     else:
         here = {"PYTHONPATH": str(Path(__file__).parent)}
         job = make_job(root, environment={**here, **(environment or {})}, **columns)
-        outcome = run_worker_in(Interpreter(python, all_kinds(ALLOWED.allows, {}), ALLOWED), job, host)
+        outcome = run_worker_in(Interpreter(python, Codec(ALLOWED), ALLOWED), job, host)
     return Ran(outcome, host, root / (job.logfile or "none"))
 
 
