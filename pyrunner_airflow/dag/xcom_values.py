@@ -47,7 +47,7 @@ def to_xcom(data: Any) -> Any:
     if kind in _CARRIED:
         value = _CODEC.decode(data)
         return value if _is_carried(value, data) else data
-    if kind not in _CONTAINERS or (kind == "tuple" and not _backend_is_airflows()):
+    if kind not in _CONTAINERS or (kind != "set" and not _backend_is_airflows()):
         return data
     try:
         return _CONTAINERS[kind](map(to_xcom, data[VALUE]))
@@ -70,7 +70,7 @@ def _encoded(value: Any, codec: Codec) -> Any:
         return [_encoded(item, codec) for item in value]
     if cls is dict:
         return {key: _encoded(item, codec) for key, item in value.items()}
-    if cls.__name__ in _CONTAINERS:
+    if cls in _CONTAINERS.values():
         return {TAG: cls.__name__, VALUE: [_encoded(item, codec) for item in value]}
     if cls is datetime and isinstance(value.tzinfo, pendulum.Timezone):
         # Airflow gives a datetime one of pendulum's zones; where it had one before, it stays encoded.
@@ -101,5 +101,5 @@ def _is_plain(form: Any) -> bool:
 
 @cache
 def _backend_is_airflows() -> bool:
-    """Say whether XComs are kept as Airflow does it: other backends lose tuples in other values."""
+    """Say whether XComs are kept as Airflow does it: other backends make lists of what is in other values."""
     return conf.get("core", "xcom_backend").endswith(".BaseXCom")
