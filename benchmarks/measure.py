@@ -111,7 +111,8 @@ def _seconds(command: list[str]) -> float:
 
 def _run_remote(python: str, line: str, context: Any) -> float:
     """Run a line as a worker's ``run`` and tell how long that takes, with its start."""
-    from pyrunner_airflow.dag.kinds import KINDS, allowed_classes
+    from pyrunner_airflow.dag.xcom_values import allowed_classes
+    from pyrunner_airflow.values import Codec
     from pyrunner_airflow.worker.app import find_app
     from pyrunner_airflow.worker.interpreter import Interpreter, run_worker_in
     from pyrunner_airflow.worker.running import Job
@@ -125,7 +126,7 @@ def _run_remote(python: str, line: str, context: Any) -> float:
         app = find_app(f"{folder}/job.lst")
         job = Job(app, {}, 1, 1, "Row", "workers", "W", [], None, None, 1, 1, 0)
         start = time.perf_counter()
-        outcome = run_worker_in(Interpreter(python, KINDS, allowed_classes()), job, host)
+        outcome = run_worker_in(Interpreter(python, Codec(allowed_classes()), allowed_classes()), job, host)
         seconds = time.perf_counter() - start
     if outcome.error:
         raise outcome.error

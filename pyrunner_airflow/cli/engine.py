@@ -19,11 +19,11 @@ from typing import Any, TextIO
 
 from airflow.sdk import conf
 
-from pyrunner_airflow.dag.codec import Encoded, decode
 from pyrunner_airflow.dag.operator import WorkerOperator
 from pyrunner_airflow.dag.parameters import is_selected
 from pyrunner_airflow.discovery.building import build_dag
 from pyrunner_airflow.tasklist import LstError
+from pyrunner_airflow.values import Allowed, Codec, Encoded
 from pyrunner_airflow.worker.running import WorkerFailed
 
 _BUNDLE = "pyrunner_airflow_run"
@@ -76,7 +76,7 @@ def _prepare(tasks: list[WorkerOperator], order: dict[str, Any], tell: Callable[
     options = tasks[0].options  # the list's: all rows have them
     start = {**options.cvar, **order["cvar"]}
     for key, _, *encoded in order["writes"]:
-        name = decode(key)
+        name = Codec(Allowed([], [])).decode(key)
         start.pop(name, None)
         if encoded:
             start[name] = Encoded(*encoded)

@@ -10,7 +10,7 @@ from sqlalchemy import Column, MetaData, String, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
 from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY, XComContext, xcom_key
-from pyrunner_airflow.worker.codec import ContextValueError
+from pyrunner_airflow.values import ContextValueError
 from tests.context_values import VALUES, image
 
 ODD_KEYS = [
@@ -148,7 +148,7 @@ class TestTheJournal:
             JOURNAL_KEY, {"writes": [["order", 1, {"__pyrunner__": "of another version", "value": 1}, None]]}
         )
         context = XComContext(Task(None, "1", set(), try_number=2), store, {}, lambda: None, print)
-        with pytest.raises(ContextValueError, match=r"^context\['order'\]: what is stored cannot be read: "):
+        with pytest.raises(ContextValueError, match=r"^context\['order'\]: it holds a value of the kind "):
             context["order"]
 
 
