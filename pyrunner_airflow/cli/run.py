@@ -209,10 +209,10 @@ def _follow(process: Process, events: IO[str], home: Home, tasks: TaskList, left
         if "writes" in event:
             left.take_writes(event["writes"])
             return False
-        progress.show(event)
         if event["row"] not in done:  # those are skipped now
             left.states[event["row"]] = event["state"]
         home.save(left)
+        progress.show(event)
         return bool(event["state"] != "running")
 
     interrupted = False

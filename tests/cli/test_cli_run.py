@@ -247,6 +247,20 @@ def test_a_configured_airflow_is_the_one_it_runs_in(job, tmp_path):
     assert ("dags-folder", 1) in bundles
 
 
+def test_a_row_whose_template_fails_is_shown_with_its_log_and_run_again(job):
+    """Airflow does not even start such a row."""
+    job.write_text("1|-1|2|0|Start|workers|Start|{{ nope.x }}|\n2|1|1|0|Next|workers|Start||\n")
+    failed = run("run", job)
+    assert failed.code == 1
+    assert "1  Start  failed    attempt 1 of 2, the next follows in 0 s\n" in failed.out
+    assert "1  Start  failed    attempt 2 of 2\n    " in failed.out
+    assert "field 'op_args'. Template: ['{{ nope.x }}']\n" in failed.out
+    assert "    jinja2.exceptions.UndefinedError: 'nope' is undefined\n2  Next   not run\n" in failed.out
+    job.write_text(job.read_text().replace("{{ nope.x }}", "{{ run_id }}"))
+    went_on = run("run", "-r", "--env", "MODE=end", "--cvar", "standing=x", job)
+    assert "\nsucceeded: 2 done\n" in went_on.out
+
+
 def test_an_airflow_that_cannot_run_is_told_in_a_line(job):
     done = run("run", job, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="postgresql+psycopg2://nowhere.invalid/x")
     assert done.code == 2
