@@ -14,7 +14,7 @@ from airflow.sdk import DAG
 from airflow.sdk.definitions.param import ParamsDict
 
 from pyrunner_airflow.dag.operator import WorkerOperator
-from pyrunner_airflow.dag.parameters import run_parameters
+from pyrunner_airflow.dag.parameters import check_own, run_parameters
 from pyrunner_airflow.tasklist import NotifyEmail, TaskList, read_lst
 
 _START_DATE = date(2020, 1, 1)
@@ -41,6 +41,7 @@ class PyRunnerDag(DAG):
         the two says otherwise the ID is the file's name, there is no schedule, no catch-up, and one run at a
         time, since PyRunner refuses a second instance of a job that is running.
     :raises LstError: if the task list or its options have errors; its text tells all of them.
+    :raises RunParameterError: if `params` has one of the names of PyRunner's options for a run.
     """
 
     def __init__(
@@ -56,12 +57,10 @@ class PyRunnerDag(DAG):
         list_path = os.path.abspath(os.path.join(home, path))
         task_list = read_lst(list_path, options_folder or home)
         arguments = {**_defaults(task_list, list_path), **dag_kwargs}
-        own_params = arguments.pop("params", None) or {}
-        arguments["default_args"] = {
-            **task_list.options.default_args,
-            **(arguments.get("default_args") or {}),
-        }
-        super().__init__(**arguments)
+        default_args = {**task_list.options.default_args, **(arguments.pop("default_args", None) or {})}
+        own_params = {**(arguments.pop("params", None) or {}), **default_args.pop("params", {})}
+        check_own(own_params)
+        super().__init__(**arguments, default_args=default_args)
         self.fileloc = caller  # DAG takes it from its caller, which is this file
         self._add_rows(task_list, list_path)
         # Only now: each task would get a copy of all of them.
