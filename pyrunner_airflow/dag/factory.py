@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
+import sys
 import warnings
 from datetime import date, datetime
 from typing import Any
@@ -51,9 +51,8 @@ class PyRunnerDag(DAG):
         options_folder: str | os.PathLike[str] | None = None,
         **dag_kwargs: Any,
     ) -> None:
-        frame = inspect.currentframe()
-        caller = frame.f_back.f_code.co_filename if frame and frame.f_back else ""
-        home = os.path.dirname(caller)
+        maker = _file_that_makes(self)
+        home = os.path.dirname(maker)
         list_path = os.path.abspath(os.path.join(home, path))
         task_list = read_lst(list_path, options_folder or home)
         arguments = {**_defaults(task_list, list_path), **dag_kwargs}
@@ -61,7 +60,7 @@ class PyRunnerDag(DAG):
         own_params = {**(arguments.pop("params", None) or {}), **default_args.pop("params", {})}
         check_own(own_params)
         super().__init__(**arguments, default_args=default_args)
-        self.fileloc = caller  # DAG takes it from its caller, which is this file
+        self.fileloc = maker  # DAG takes it from the caller of its own constructor, which is this file
         self._add_rows(task_list, list_path)
         # Only now: each task would get a copy of all of them.
         self.params = ParamsDict({**own_params, **run_parameters(task_list.rows)})
@@ -84,6 +83,14 @@ class PyRunnerDag(DAG):
 
 class LstWarning(UserWarning):
     """Something odd about a task list that does not keep it from running."""
+
+
+def _file_that_makes(dag: DAG) -> str:
+    """Return the file that calls the constructor of a DAG, which may be that of a subclass."""
+    frame = sys._getframe().f_back
+    while frame and frame.f_locals.get("self") is dag:
+        frame = frame.f_back
+    return frame.f_code.co_filename if frame else ""
 
 
 def _defaults(task_list: TaskList, list_path: str) -> dict[str, Any]:
