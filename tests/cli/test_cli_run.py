@@ -62,11 +62,22 @@ class End(Worker):
             json.dump({key: repr(value) for key, value in self.context.items()}, file)
         if self.argv[0] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.argv[0] == "wait":
+        if self.argv[0] in ("wait", "linger"):
             time.sleep(60)
 
     def on_exit(self):
         pathlib.Path("exited").touch()
+        if self.argv[0] == "linger":
+            time.sleep(300)
+"""
+# Who waits for a hook waits as long as it takes.
+PATIENT = """\
+import sys
+import pyrunner_airflow.cli.run
+from pyrunner_airflow.cli.main import main
+
+sys.modules["pyrunner_airflow.cli.run"]._SECONDS_TO_END = 300
+main()
 """
 
 
@@ -203,6 +214,25 @@ def test_interrupted_the_workers_hooks_still_run(job):
     assert (job.parents[1] / "exited").exists()
     assert "WorkerTerminated" in out
     assert "to go on here: " in out
+
+
+def test_interrupted_twice_it_does_not_wait_for_a_hook(job):
+    process = subprocess.Popen(
+        [sys.executable, "-c", PATIENT, "run", "--env", "MODE=linger", "-x", "4", job],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(job.parents[1] / "end.json")
+    process.send_signal(signal.SIGINT)
+    wait_for(job.parents[1] / "exited")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "4  End           failed    interrupted\n" in out
+    assert "to go on here: " in out
+    assert "Traceback" not in err
+    assert run("run", "--dryrun", job).code == 0  # no process of the first run is left
 
 
 def wait_for(path):
