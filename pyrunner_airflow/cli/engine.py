@@ -100,12 +100,12 @@ def _take_state(tell: Callable[..., None], state: str, context: dict[str, Any]) 
 
 
 def _print_error(error: BaseException) -> None:
-    """Print an error as its author would see it: from the worker's own code on."""
+    """Print an error as its author would see it: from the worker's own code on, if it got there."""
     if isinstance(error, WorkerFailed):  # there is nothing but the code, which is in the log
         return
     frames = list(traceback.walk_tb(error.__traceback__))
     ours = [number for number, (frame, _) in enumerate(frames) if frame.f_globals.get("__name__") in _AROUND]
-    for _ in range(max(ours, default=-1) + 1):
+    for _ in range(max(ours, default=len(frames) - 1) + 1):
         assert error.__traceback__
         error.__traceback__ = error.__traceback__.tb_next
     traceback.print_exception(error)

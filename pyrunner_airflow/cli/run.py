@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -151,7 +150,7 @@ def _check_ids(tasks: TaskList, given: Iterable[int]) -> None:
         )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _engine(home: Home, order: dict[str, Any], lock: int) -> Iterator[tuple[Process, IO[str]]]:
     """Start the process that runs the list; what is left of it ends with the context."""
     if not order["dryrun"]:
@@ -209,10 +208,10 @@ def _follow(process: Process, events: IO[str], home: Home, tasks: TaskList, left
         if "writes" in event:
             left.take_writes(event["writes"])
             return False
-        progress.show(event)
         if event["row"] not in done:  # those are skipped now
             left.states[event["row"]] = event["state"]
         home.save(left)
+        progress.show(event)
         return bool(event["state"] != "running")
 
     interrupted = False
@@ -235,12 +234,13 @@ def _follow(process: Process, events: IO[str], home: Home, tasks: TaskList, left
 
 def _stop(process: Process, wait_for_row: Callable[[], object]) -> None:
     """End the run once the hooks of the row's worker have run, and what it wrote has been told."""
-    process.terminate()
-    timer = threading.Timer(_SECONDS_TO_END, os.killpg, (process.pid, signal.SIGKILL))
-    timer.start()
-    wait_for_row()
-    timer.cancel()
-    os.killpg(process.pid, signal.SIGKILL)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):  # time is up, or somebody asks once more
+        signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_END)
+        os.kill(process.pid, signal.SIGTERM)
+        wait_for_row()
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    os.killpg(process.pid, signal.SIGKILL)  # its number is still its own: nobody has waited for it so far
 
 
 def _end(code: int) -> str:

@@ -139,7 +139,8 @@ def _remove(values: dict[str, Any], path: Path) -> None:
 
 
 def _report_invalid(path: Path, table: Path, detail: ErrorDetails, document: Document) -> None:
-    fault = "is missing" if detail["type"] == "missing" else "cannot have this value"
+    part = "name" if "[key]" in detail["loc"] else "value"
+    fault = "is missing" if detail["type"] == "missing" else f"cannot have this {part}"
     if expected := _EXPECTED.get(detail["type"]):
         hint = expected.format(**detail.get("ctx", {}))
     else:

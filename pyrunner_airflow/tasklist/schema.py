@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean, quote
+from pyrunner_airflow.tasklist.model import RUN_PARAMETERS
 from pyrunner_airflow.tasklist.values import MAX_ID, MAX_NUMBER
 
 # Airflow's, of airflow.sdk.
@@ -91,6 +92,14 @@ def _params(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _param_name(text: str) -> str:
+    if text in RUN_PARAMETERS:
+        *names, last = RUN_PARAMETERS
+        taken = f"Every run has the parameters {', '.join(names)} and {last}, which are PyRunner's options"
+        raise ValueError(f"{taken}: give this one another name.")
+    return text
+
+
 def _task_id(text: str) -> str:
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID):
         raise ValueError(f"[tasks.<ID>] is named after the ID of a row, not {quote(text)}.")
@@ -104,6 +113,7 @@ Count = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
 Moment = Annotated[Any, PlainValidator(_moment)]
 """A ``date`` or a ``datetime``."""
 Text = Annotated[str, Field(min_length=1)]
+ParamName = Annotated[Text, AfterValidator(_param_name)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
@@ -173,7 +183,7 @@ class DagOptions(_Options):
     max_active_tasks: Count = 1
     dagrun_timeout: Duration = timedelta()
     tags: list[Text] = []
-    params: Annotated[dict[Text, Any], AfterValidator(_params)] = {}
+    params: Annotated[dict[ParamName, Any], AfterValidator(_params)] = {}
     is_paused_upon_creation: bool = False
     rerun_with_latest_version: bool = False
     default_args: TaskOptions = TaskOptions()

@@ -62,11 +62,22 @@ class End(Worker):
             json.dump({key: repr(value) for key, value in self.context.items()}, file)
         if self.argv[0] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.argv[0] == "wait":
+        if self.argv[0] in ("wait", "linger"):
             time.sleep(60)
 
     def on_exit(self):
         pathlib.Path("exited").touch()
+        if self.argv[0] == "linger":
+            time.sleep(300)
+"""
+# Who waits for a hook waits as long as it takes.
+PATIENT = """\
+import sys
+import pyrunner_airflow.cli.run
+from pyrunner_airflow.cli.main import main
+
+sys.modules["pyrunner_airflow.cli.run"]._SECONDS_TO_END = 300
+main()
 """
 
 
@@ -205,6 +216,25 @@ def test_interrupted_the_workers_hooks_still_run(job):
     assert "to go on here: " in out
 
 
+def test_interrupted_twice_it_does_not_wait_for_a_hook(job):
+    process = subprocess.Popen(
+        [sys.executable, "-c", PATIENT, "run", "--env", "MODE=linger", "-x", "4", job],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(job.parents[1] / "end.json")
+    process.send_signal(signal.SIGINT)
+    wait_for(job.parents[1] / "exited")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "4  End           failed    interrupted\n" in out
+    assert "to go on here: " in out
+    assert "Traceback" not in err
+    assert run("run", "--dryrun", job).code == 0  # no process of the first run is left
+
+
 def wait_for(path):
     give_up = time.monotonic() + 60
     while not path.exists():
@@ -245,6 +275,20 @@ def test_a_configured_airflow_is_the_one_it_runs_in(job, tmp_path):
         bundles = database.execute("SELECT name, active FROM dag_bundle").fetchall()
     assert runs == [("job", "success")]
     assert ("dags-folder", 1) in bundles
+
+
+def test_a_row_whose_template_fails_is_shown_with_its_log_and_run_again(job):
+    """Airflow does not even start such a row."""
+    job.write_text("1|-1|2|0|Start|workers|Start|{{ nope.x }}|\n2|1|1|0|Next|workers|Start||\n")
+    failed = run("run", job)
+    assert failed.code == 1
+    assert "1  Start  failed    attempt 1 of 2, the next follows in 0 s\n" in failed.out
+    assert "1  Start  failed    attempt 2 of 2\n    " in failed.out
+    assert "field 'op_args'. Template: ['{{ nope.x }}']\n" in failed.out
+    assert "    jinja2.exceptions.UndefinedError: 'nope' is undefined\n2  Next   not run\n" in failed.out
+    job.write_text(job.read_text().replace("{{ nope.x }}", "{{ run_id }}"))
+    went_on = run("run", "-r", "--env", "MODE=end", "--cvar", "standing=x", job)
+    assert "\nsucceeded: 2 done\n" in went_on.out
 
 
 def test_an_airflow_that_cannot_run_is_told_in_a_line(job):
