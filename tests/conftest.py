@@ -79,6 +79,19 @@ def dags_folder(airflow: LocalAirflow) -> Iterator[Path]:
             added.unlink()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist's own, which reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process have all tests that share an Airflow, or a file, and begin with those that wait.
+
+    A file that starts an Airflow of its own says so with a mark of its own.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            shared = "airflow" in item.fixturenames
+            item.add_marker(pytest.mark.xdist_group("airflow" if shared else item.path.name))
+    items.sort(key=lambda item: not item.get_closest_marker("xdist_group").args[0].startswith("airflow"))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
     return _fail_if_skipped((yield))

@@ -15,6 +15,8 @@ import pytest
 
 from tests.scheduler.apps import App, Apps, Run
 
+pytestmark = pytest.mark.slow
+
 WORKERS = """
 import os
 import time

@@ -11,6 +11,8 @@ from scripts.local_airflow import LocalAirflow
 from tests.context_values import VALUES
 from tests.scheduler.apps import App, Run, apps_in
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 ROWS = """
 1|-1|1|0|Write|workers|Write||

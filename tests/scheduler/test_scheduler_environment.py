@@ -10,6 +10,8 @@ import pytest
 from tests.postgres import dump
 from tests.scheduler.apps import App, Apps, Run
 
+pytestmark = pytest.mark.slow
+
 STOCK_PROFILE = Path(__file__).parents[2] / "example_lst/retry_with_wait/config/app_profile"
 PASSWORD = "q7-Zulu-Password-93"
 PLACE = "Ponta-Delgada-27"

@@ -11,6 +11,8 @@ from tests.examples import sample_results
 from tests.examples.test_examples_under_pyrunner import around_log
 from tests.scheduler.apps import App, Apps, Run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def job(apps: Apps, tmp_path_factory: pytest.TempPathFactory) -> App:

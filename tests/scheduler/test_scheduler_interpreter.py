@@ -14,7 +14,7 @@ from scripts.local_airflow import LocalAirflow
 from tests.scheduler.apps import TIMEOUT, App, Apps, Run
 
 OLDEST = next(iter(INTERPRETERS.values()), "")
-pytestmark = pytest.mark.skipif(not OLDEST, reason="no other Python on this machine")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not OLDEST, reason="no other Python on this machine")]
 
 FRONT_MATTER = f"""
 #AIRFLOW [pyrunner]

@@ -107,6 +107,7 @@ class TestTimeout:
         assert ["next attempt", task_id, f"before {task_id} was stopped"] in app.notes()
 
 
+@pytest.mark.slow
 class TestMarkedFailed:
     TASK = "2_read_over_and_over"
 
@@ -144,6 +145,7 @@ class TestMarkedFailed:
         assert ["next attempt", self.TASK, f"before {self.TASK} was stopped"] in app.notes()
 
 
+@pytest.mark.slow
 class TestShellRows:
     ROWS = """
     1|-1|1|0|Cat|pyrunner|ShellWorker|cat|

@@ -10,6 +10,8 @@ import pytest
 from tests.examples import sample_results
 from tests.scheduler.apps import App, Apps, Json, Run
 
+pytestmark = pytest.mark.slow
+
 RULE = "#" * 76
 LINES = [
     ("INFO - A line by info", "info", "A line by info"),

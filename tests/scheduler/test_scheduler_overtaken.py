@@ -7,6 +7,8 @@ import pytest
 from scripts.local_airflow import LocalAirflow
 from tests.scheduler.apps import App, Apps, Run
 
+pytestmark = pytest.mark.slow
+
 ROWS = """
 1|-1|2|0|Killed|workers|Killed||
 2|-1|2|0|Cleared|workers|Beat||

@@ -8,6 +8,8 @@ import pytest
 
 from tests.scheduler.apps import App, Apps, Run
 
+pytestmark = pytest.mark.slow
+
 ROWS = """
 #AIRFLOW [tasks.5]
 #AIRFLOW execution_timeout = 3

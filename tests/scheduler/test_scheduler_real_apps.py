@@ -20,6 +20,8 @@ from scripts.local_airflow import BIN, LocalAirflow
 from tests.examples import sample_results
 from tests.scheduler.apps import App, Apps, Run
 
+pytestmark = pytest.mark.slow
+
 REAL_APPS = Path(__file__).with_name("real_apps")
 LOADERS = Path(__file__).parents[2] / "dags"
 LONG = 1200

@@ -12,6 +12,8 @@ import pytest
 
 from tests.scheduler.apps import App, Apps, Run
 
+pytestmark = pytest.mark.slow
+
 ATTEMPTS = 50  # of each row; all are struck
 ROWS = range(2, 6)  # of each kind: 200 strikes
 KINDS = {"timeout": "TimedOut", "sigterm": "Terminated"}

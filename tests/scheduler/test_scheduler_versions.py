@@ -7,6 +7,8 @@ import pytest
 from scripts.local_airflow import LocalAirflow
 from tests.scheduler.apps import TIMEOUT, App, Apps
 
+pytestmark = pytest.mark.slow
+
 ROWS = """
 #AIRFLOW tags = ["etl", "night", "billing"]
 #AIRFLOW [params]

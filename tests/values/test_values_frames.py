@@ -14,6 +14,8 @@ from worker_jobs import MemoryHost, run_row, source, write
 from pyrunner_airflow.dag import codec
 from scripts.interpreters import INTERPRETERS
 
+pytestmark = pytest.mark.slow
+
 VALUES = """
 import numpy, pandas
 def day(): return pandas.date_range("2026-01-01", periods=2)
