@@ -1,13 +1,13 @@
 """
 What a fork of a task's process says to Airflow, relayed by the task's process, which alone has the channel.
 
-This is the one place that uses a name of Airflow's that is not public: ``task_runner.SUPERVISOR_COMMS``, whose
-``send`` asks for Connections, Variables, XComs and all else. Airflow has no other way to offer them to a forked
-process. Where the name is gone, :func:`is_possible` says so: a worker's own calls to Airflow are not to be had
-then, and all else works.
+This is the one place that uses a name of Airflow's that is not public: ``task_runner.SUPERVISOR_COMMS``, by
+whose ``send`` Connections, Variables, XComs and all else are asked for. Airflow has no other way to offer them
+to a forked process. Where the name is gone, :func:`is_possible` says so: a worker's own calls to Airflow are
+not to be had then, and all else works.
 
-Messages are pickled, since both ends are the same program. Nothing of that kind is taken from an interpreter of
-its own.
+Messages are pickled, since both ends are the same program. Nothing of that kind is taken from an interpreter
+of its own.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 One attempt of a row: its worker is loaded, its methods run, and what PyRunner makes of their codes.
 
-It runs in a process of its own, which is never put back as it was: ``sys.path``, modules and streams are set for
-good.
+It runs in a process of its own, which is never put back as it was: ``sys.path``, modules and streams are set
+for good.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ import sys
 from types import ModuleType
 
 import pytest
-from worker_jobs import make_job, run_row, source, write
+from worker_jobs import run_row, source, write
 
 from pyrunner_airflow.worker.app import AppError, find_app
 

@@ -162,7 +162,9 @@ class TestEnd:
     COMMAND = "sh -c '{0}; echo never'; echo never"
 
     def test_an_exception_ends_the_whole_group(self, shell, sleep):
-        ran = shell(f"echo ready; {self.COMMAND.format(sleep)}", on_log=terminate_when_running("ready", sleep))
+        ran = shell(
+            f"echo ready; {self.COMMAND.format(sleep)}", on_log=terminate_when_running("ready", sleep)
+        )
         assert type(ran.error) is WorkerTerminated
         assert wait_until(lambda: not processes(sleep), 1)
 
