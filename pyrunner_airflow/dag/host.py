@@ -36,7 +36,7 @@ from pyrunner_airflow.worker.attempt import (
 )
 from pyrunner_airflow.worker.child import TOO_OLD, InAirflow, run_in_fork
 from pyrunner_airflow.worker.logger import append_end
-from pyrunner_airflow.worker.protocol import receive_socket, to_line
+from pyrunner_airflow.worker.protocol import from_line, receive_socket, to_line
 
 _SECONDS_TO_END = 60.0
 """How long a worker's hooks may take after an interruption that names no time of its own."""
@@ -270,7 +270,7 @@ class Host:
     def _answer(self, question: bytes) -> bytes:
         """Do what a question wants, and return the answer."""
         try:
-            what, *arguments = json.loads(question)
+            what, *arguments = from_line(question)
             answer = getattr(self, _ANSWERS[what])
         except (ValueError, TypeError, LookupError):
             self._refuse(question)

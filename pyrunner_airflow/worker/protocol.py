@@ -90,12 +90,17 @@ class Connection:
         line = self._lines.readline()
         if not line.endswith(b"\n"):
             raise HostError(_GONE)
-        return json.loads(line)
+        return from_line(line)
 
 
 def to_line(message: Any) -> bytes:
-    """Return a message as it is sent."""
-    return json.dumps(message).encode() + b"\n"
+    """Return a message as it is sent: halves of characters too, which JSON's own escapes would join."""
+    return json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def from_line(line: bytes) -> Any:
+    """Return the message that was sent; raises ValueError if there is none."""
+    return json.loads(line.decode("utf-8", "surrogatepass"))
 
 
 def send_socket(door: socket.socket, connection: socket.socket) -> None:
