@@ -108,10 +108,10 @@ def _validate(values: Any, table: Path, document: Document) -> dict[str, Any]:
     """Return what is set and right, as Airflow takes it; report what is unknown or of the wrong type."""
     from pydantic import ValidationError
 
-    from pyrunner_airflow.tasklist.schema import DagOptions
+    from pyrunner_airflow.tasklist.schema import DOCUMENT
 
     try:
-        return DagOptions.model_validate(values).model_dump(exclude_unset=True)
+        return dict(DOCUMENT.validate_python(values))
     except ValidationError as error:
         details = error.errors(include_url=False)
     for detail in details:
@@ -124,7 +124,7 @@ def _validate(values: Any, table: Path, document: Document) -> dict[str, Any]:
             return {}
         _remove(values, path)
     try:  # the rest counts for other checks: templates may be off, tasks may be unknown
-        return DagOptions.model_validate(values).model_dump(exclude_unset=True)
+        return dict(DOCUMENT.validate_python(values))
     except ValidationError:
         return {}
 
@@ -197,17 +197,15 @@ def _home(key: str, parents: Path, table: Path, document: Document) -> str | Non
 
 def _names(table: str) -> list[str]:
     """Return the options that a table may have."""
-    from pydantic import BaseModel
-
     from pyrunner_airflow.tasklist import schema
 
-    models: dict[str, type[BaseModel]] = {
+    tables: dict[str, type] = {
         "dag": schema.DagOptions,
         "pyrunner": schema.PyRunnerOptions,
-        "notify_email": schema.NotifyEmail,
+        "notify_email": schema.NotifyEmailOptions,
         "tasks.pyrunner": schema.RowPyRunnerOptions,
     }
-    return list(models.get(table, schema.TaskOptions).model_fields)
+    return list(tables.get(table, schema.TaskOptions).__annotations__)
 
 
 def _choices(name: str, known: Sequence[str]) -> str:
