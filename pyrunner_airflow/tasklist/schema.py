@@ -23,9 +23,9 @@ from pydantic import (
 )
 from typing_extensions import TypedDict  # before Python 3.12 pydantic does not take typing's
 
+from pyrunner_airflow.tasklist.columns import MAX_ID, MAX_NUMBER
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean, quote
 from pyrunner_airflow.tasklist.model import RUN_PARAMETERS
-from pyrunner_airflow.tasklist.values import MAX_ID, MAX_NUMBER
 
 # Airflow's, of airflow.sdk.
 _PRESETS = frozenset(
