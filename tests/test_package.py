@@ -43,7 +43,7 @@ def distribution_of(module):
     suffixes = (".py", "/__init__.py")
     paths = [f"{around}{suffix}" for around in (path, *path.parents) for suffix in suffixes]
     found = next(files[path] for path in paths if path in files)
-    return HALVES_OF_AIRFLOW.get(found, found.lower())
+    return HALVES_OF_AIRFLOW.get(found, found.lower().replace("_", "-"))
 
 
 def loaded_by(statement):

@@ -14,6 +14,7 @@ from pyrunner_airflow.analysis.modules import ForeignModule, Module, Modules
 from pyrunner_airflow.analysis.names import Class, Known, Names
 from pyrunner_airflow.analysis.profile import worker_folder
 from pyrunner_airflow.analysis.reader import flow_of
+from pyrunner_airflow.tasklist.columns import ENV_OPEN
 from pyrunner_airflow.tasklist.diagnostics import (
     Diagnostic,
     Place,
@@ -23,7 +24,6 @@ from pyrunner_airflow.tasklist.diagnostics import (
     quote,
 )
 from pyrunner_airflow.tasklist.fields import Column, Row
-from pyrunner_airflow.tasklist.values import ENV_OPEN
 from pyrunner_airflow.worker.app import find_app, find_folder, worker_folders
 
 if TYPE_CHECKING:

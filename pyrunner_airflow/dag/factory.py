@@ -73,7 +73,8 @@ class PyRunnerDag(DAG):
             row.id: WorkerOperator.of_row(row, list_path, options, dag=self, **options.tasks.get(row.id, {}))
             for row in task_list.rows
         }
-        # What set_upstream does, but that reads all of the DAG's task IDs for each edge.
+        # What set_upstream does; but that reads all task IDs of the DAG for each row and parent: a third of
+        # the time that a list of 1,000 rows takes to load.
         for row in task_list.rows:
             task = tasks[row.id]
             for parent in map(tasks.__getitem__, row.parent_ids):

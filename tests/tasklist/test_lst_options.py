@@ -184,12 +184,12 @@ class TestValues:
         assert error("[pyrunner]", f"{key} = {bad}").code == "invalid-option"
 
     @pytest.mark.parametrize(
-        ("model", "values"),
+        ("table", "values"),
         [(DagOptions, DAG_VALUES), (TaskOptions, TASK_VALUES), (PyRunnerOptions, PYRUNNER_VALUES)],
     )
-    def test_none_is_left_out_here(self, model, values):
+    def test_none_is_left_out_here(self, table, values):
         tables = {"default_args", "tasks", "pyrunner"}
-        assert {key for key, *_ in values} == model.model_fields.keys() - tables
+        assert {key for key, *_ in values} == table.__annotations__.keys() - tables
 
     def test_one_row_may_have_an_interpreter_of_its_own(self):
         said = options(

@@ -28,9 +28,9 @@ _QUIET = "airflow=WARNING airflow.task=INFO task=CRITICAL"
 """What is logged: what the workers log; the engine shows their errors itself, without Airflow's frames."""
 
 
-class Left:
+class RunRecord:
     """
-    What a run leaves for the next one to go on with.
+    How far a run has come: what ``run -r`` goes on with.
 
     :ivar states: the last state of each row that was started, by its ID, in Airflow's words.
     :ivar cvar: what the context started with.
@@ -85,9 +85,9 @@ class Left:
         }
 
 
-class Home:
+class RunFolder:
     """
-    What belongs to one list, from one run to the next.
+    The folder in which ``run`` keeps what belongs to one list: an Airflow, a log, the last run's record.
 
     :ivar log: what Airflow and the workers of the last run have told.
     :ivar dags: Airflow's dags folder, with the list's DAG alone.
@@ -116,29 +116,29 @@ class Home:
                 raise Failure(f"{self._list_path} is running already: wait for its end") from None
             yield lock.fileno()
 
-    def load(self) -> Left:
+    def load(self) -> RunRecord:
         """
-        Return what the last run left.
+        Return the record of the last run.
 
         :raises Failure: if there is nothing to go on with.
         """
         try:
-            return Left(**json.loads(self._state.read_text()))
+            return RunRecord(**json.loads(self._state.read_text()))
         except FileNotFoundError:
             raise Failure(
                 f"there is nothing to go on with: "
                 f"the last run of {self._list_path} succeeded, or there was none"
             ) from None
 
-    def save(self, left: Left) -> None:
-        """Keep what a run leaves, in one step: the machine may fail at any time."""
+    def save(self, record: RunRecord) -> None:
+        """Keep the record of a run, in one step: the machine may fail at any time."""
         draft = self._state.with_suffix(".draft")
         draft.touch(mode=0o600)  # there may be secrets in the context
-        draft.write_text(json.dumps(left.as_json()))
+        draft.write_text(json.dumps(record.as_json()))
         draft.replace(self._state)
 
     def forget(self) -> None:
-        """Drop what was kept: the run succeeded."""
+        """Drop the record: the run succeeded."""
         self._state.unlink(missing_ok=True)
 
     def make_database(self, tell: Callable[[str], None]) -> None:
