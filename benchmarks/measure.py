@@ -122,7 +122,7 @@ def _run_worker(python: str, line: str) -> float:
         job = Job(f"{folder}/job.lst", None, None, own_python, {}, "run", "2026-01-01", 0.0, folder, *row)
         airflow = InAirflow(None, {}, {}, lambda _: None, lambda _: None, dump_error)
         start = time.perf_counter()
-        outcome = Host(job, _xcom_context(), print, allowed, airflow, Codec(allowed).encode({})).run()
+        outcome = Host(job, _xcom_context(), print, None, allowed, airflow, Codec(allowed).encode({})).run()
         seconds = time.perf_counter() - start
     if outcome.error:
         raise outcome.error

@@ -110,6 +110,8 @@ class Host:
     Runs one attempt of a row in a process of its own; used once.
 
     :param log: takes a line that the worker logged: its level and its text.
+    :param printed: takes lines that the worker printed: the stream's name and their text; without it the
+        worker's process prints them itself.
     :param allowed: the classes whose objects a context value may be.
     :param airflow: what a fork has of Airflow.
     :param told: a dictionary, encoded: what an interpreter of its own has of Airflow.
@@ -120,6 +122,7 @@ class Host:
         job: Job,
         context: HostedContext,
         log: Callable[[str, str], None],
+        printed: Callable[[str, str], None] | None,
         allowed: Allowed,
         airflow: InAirflow,
         told: Encoded,
@@ -127,6 +130,7 @@ class Host:
         self._job = job
         self._context = context
         self._log = log
+        self._printed = printed
         self._allowed = allowed
         self._airflow = airflow
         self._told = told
@@ -172,7 +176,8 @@ class Host:
         if multiprocessing.current_process().daemon:  # as in Celery's pool, and then it may have no children
             multiprocessing.current_process().daemon = False
         self._process = multiprocessing.get_context("fork").Process(
-            target=run_in_fork, args=(theirs, reading, self._job, self._allowed, self._airflow)
+            target=run_in_fork,
+            args=(theirs, reading, self._job, self._allowed, self._printed is not None, self._airflow),
         )
         self._process.start()
         theirs.close()
@@ -197,6 +202,10 @@ class Host:
         if self._process.is_alive():
             self._kill()
         self._process.join()
+        self._process.close()
+        for key in self._selector.get_map().values():
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
         self._guard.communicate(b"ended\n")
 
     def _kill(self) -> None:
@@ -306,7 +315,12 @@ class Host:
         return self._context.keys()
 
     def _start_interpreter(self) -> dict[str, Any]:
-        return {"job": self._job._asdict(), "allowed": self._allowed, "airflow": self._told}
+        return {
+            "job": self._job._asdict(),
+            "allowed": self._allowed,
+            "airflow": self._told,
+            "takes_output": self._printed is not None,
+        }
 
     def _begin(self, job: dict[str, Any]) -> None:
         self._begun = Job(**job)
@@ -377,6 +391,7 @@ _ANSWERS = {
     "has": "_has",
     "keys": "_keys",
     "log": "_log",
+    "print": "_printed",
     "airflow": "_forward",
     "start": "_start_interpreter",
     "begin": "_begin",

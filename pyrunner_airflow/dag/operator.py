@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -33,6 +34,7 @@ _LEVELS = {
     "WARN": logging.WARNING,
     "ERROR": logging.ERROR,
 }
+_STREAM_LEVELS = {"stdout": logging.INFO, "stderr": logging.ERROR}
 _INTERRUPTIONS = {cls.__name__: cls for cls in (AirflowTaskTimeout, WorkerTerminated, KeyboardInterrupt)}
 _MAX_SLUG = 200
 # Airflow's own list of sensitive field names, as whole words: TOKENIZERS_PARALLELISM is none.
@@ -150,7 +152,9 @@ def run_row(*argv: str, **context: Any) -> None:
         _mask_secrets,
         relay.dump_error,
     )
-    task.host = Host(_job(argv, context), kept, log, allowed, airflow, codec.encode(_plain(context)))
+    printed = _print if _stdout_is_supervised() else None
+    plain = codec.encode(_plain(context))
+    task.host = Host(_job(argv, context), kept, log, printed, allowed, airflow, plain)
     outcome = task.host.run()
     _keep(outcome, kept, task, log)
     if outcome.error is None:
@@ -162,6 +166,23 @@ def run_row(*argv: str, **context: Any) -> None:
 
 def _log(log: Any, level: str, text: str) -> None:
     log.log(_LEVELS[level], "%s", text)
+
+
+def _stdout_is_supervised() -> bool:
+    """
+    Say whether standard output is a way to Airflow's log that is another than the log's own.
+
+    Airflow's supervisor gives a task a socket for each, and reads one after the other: what was printed would
+    not keep its place among the lines that were logged.
+    """
+    return stat.S_ISSOCK(os.fstat(1).st_mode)
+
+
+def _print(stream: str, lines: str) -> None:
+    """Log what a worker printed as Airflow's supervisor does."""
+    log, level = logging.getLogger(f"task.{stream}"), _STREAM_LEVELS[stream]
+    for line in lines.rstrip("\n").split("\n"):
+        log.log(level, "%s", line)
 
 
 def _context(context: dict[str, Any], codec: Codec, log: Callable[[str, str], None]) -> XComContext:

@@ -2,9 +2,9 @@
 What a fork of a task's process says to Airflow, relayed by the task's process, which alone has the channel.
 
 This is the one place that uses a name of Airflow's that is not public: ``task_runner.SUPERVISOR_COMMS``, by
-whose ``send`` Connections, Variables, XComs and all else are asked for. Airflow has no other way to offer them
-to a forked process. Where the name is gone, :func:`is_possible` says so: a worker's own calls to Airflow are
-not to be had then, and all else works.
+which Connections, Variables, XComs and all else are asked for. Airflow has no other way to offer them to a
+forked process. Where the name is gone, :func:`is_possible` says so: a worker's own calls to Airflow are not to
+be had then, and all else works.
 
 Messages are pickled, since both ends are the same program. Nothing of that kind is taken from an interpreter
 of its own.
@@ -43,18 +43,18 @@ class _Channel:
         self._host = host
         self._replaced = replaced  # else its socket would be closed, and with it descriptor 0
 
-    def send(self, message: Any) -> Any:
+    def send(self, msg: Any) -> Any:
         """Send a request of Airflow's, and return its answer."""
-        kind, answer = _load(self._host.ask("airflow", _dump(message)))
+        kind, answer = _load(self._host.ask("airflow", _dump(msg)))
         if kind == "error":
             raise AirflowRuntimeError(answer)
         if kind == "failed":
             raise RelayError(answer)
         return answer
 
-    async def asend(self, message: Any) -> Any:
+    async def asend(self, msg: Any) -> Any:
         """Do the same without holding up the event loop."""
-        return await asyncio.to_thread(self.send, message)
+        return await asyncio.to_thread(self.send, msg)
 
 
 def connect(host: WorkersHost) -> None:

@@ -67,6 +67,10 @@ class Host:
         """Log a line; it is logged when this returns, so that nothing that is printed later overtakes it."""
         self.ask("log", level, text)
 
+    def print(self, stream: str, lines: bytes) -> None:
+        """Print lines to the task's standard output or error: to the log, when this returns."""
+        self.ask("print", stream, lines.decode("utf-8", "replace"))
+
     def _connect(self) -> Connection:
         ours, theirs = socket.socketpair()
         with theirs:

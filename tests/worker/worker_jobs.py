@@ -176,7 +176,7 @@ def run_row(root, context=None, python=None, env=None, airflow=None, on_log=None
         if on_log:
             on_log(host, text)
 
-    host = Host(job, kept, log, ALLOWED, around, told)
+    host = Host(job, kept, log, None, ALLOWED, around, told)
     return Ran(host.run(), kept, lines, root / (job.logfile or "none"))
 
 
