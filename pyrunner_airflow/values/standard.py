@@ -16,7 +16,7 @@ from .kind import ANY, Kind, Refused
 
 ZONE = (None, timezone, "zoneinfo.ZoneInfo", "pendulum.Timezone", "pendulum.FixedTimezone")
 """The shape of a time's zone."""
-ZONE_NAME = re.compile(r"(?!dateutil/)\w[\w+-]*(/\w[\w+-]*)*", re.ASCII)
+ZONE_NAME = re.compile(r"(?!dateutil/)[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
 """Without a dot, so that it does not leave the database; dateutil would take it for any file's path."""
 
 _FACTORIES = {cls.__name__: cls for cls in (list, dict, set, tuple, str, int, float, bool, bytes, deque)}
