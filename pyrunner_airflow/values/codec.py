@@ -18,7 +18,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 
 from . import arrays, models, standard
 from .kind import HINT, Kind, Refused, fits, full_name, library_name, shown
-from .models import Allowed, fields_of, is_model
+from .models import Allowed, field_names, state_of
 
 TAG, VALUE = "__pyrunner__", "value"
 MAX_DEPTH = 90
@@ -264,7 +264,7 @@ def _kind_of(value: Any) -> str | None:
     numpy = sys.modules.get("numpy")
     if numpy and isinstance(value, numpy.generic):
         return "numpy.generic"
-    return "model" if is_model(cls) else None
+    return None if field_names(cls) is None else "model"
 
 
 def _children(value: Any) -> list[tuple[str, Any]]:
@@ -276,6 +276,10 @@ def _children(value: Any) -> list[tuple[str, Any]]:
         return [(f"[{index}]", item) for index, item in enumerate(value)]
     if isinstance(value, (set, frozenset)):
         return [(f" element {shown(item)}", item) for item in value]
-    is_frame = _kind_of(value) in ("pandas.DataFrame", "pandas.Series")
-    fields = {"attrs": value.attrs} if is_frame else fields_of(value) if is_model(type(value)) else {}
+    kind, fields = _kind_of(value), {}
+    if kind in ("pandas.DataFrame", "pandas.Series"):
+        fields = {"attrs": value.attrs}
+    elif kind == "model":
+        state = state_of(value)
+        fields = {**state.pop("__dict__", {}), **state}
     return [(f".{name}", item) for name, item in fields.items()]
