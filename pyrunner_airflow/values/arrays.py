@@ -10,13 +10,12 @@ from typing import Any
 from .kind import ANY, HINT, Kind, Refused, shown
 from .standard import ZONE, ZONE_NAME
 
-_EXECUTED = b"arrow.py_extension_type"
-"""Names a column that pyarrow before 14.0.1 unpickles (CVE-2023-47248)."""
-_EXECUTED_FORMS = [
-    base64.b64encode(bytes(shift) + _EXECUTED)[-(-8 * shift // 6) : 8 * (shift + len(_EXECUTED)) // 6]
-    for shift in range(3)
-]
-"""How a file has it: in base64, of which this is the same whatever stands before and after."""
+_EXECUTED = [base64.b64encode(b" " * shift + b"arrow.py_extension_type")[4:-4] for shift in range(3)]
+"""
+The name of a type of which pyarrow before 14.0.1 unpickles columns (CVE-2023-47248), as a file has it.
+
+That is in base64, without the characters that depend on what stands before and after.
+"""
 
 
 def _dump_array(value: Any) -> list[Any]:
@@ -28,18 +27,12 @@ def _dump_array(value: Any) -> list[Any]:
 
 
 def _load_array(data: list[Any]) -> Any:
-    numpy = import_module("numpy")
     content, is_aligned = data
-    array = numpy.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    if not is_aligned:
-        return array
-    layout = {
-        "names": array.dtype.names,
-        "formats": [array.dtype.fields[name][0] for name in array.dtype.names],
-        "offsets": [array.dtype.fields[name][1] for name in array.dtype.names],
-        "itemsize": array.dtype.itemsize,
-    }
-    return array.view(numpy.dtype(layout, align=True))
+    array = import_module("numpy.lib.format").read_array(io.BytesIO(content), allow_pickle=False)
+    if is_aligned:  # which the file does not tell
+        fields = import_module("numpy.lib.recfunctions")
+        return array.view(fields.repack_fields(array.dtype, align=True))
+    return array
 
 
 def _array_fault(value: Any, back: Any) -> str | None:
@@ -59,16 +52,12 @@ def _to_parquet(frame: Any) -> bytes:
 
 
 def _from_parquet(content: bytes) -> Any:
-    if any(form in content for form in _EXECUTED_FORMS):
+    if any(form in content for form in _EXECUTED):
         raise ValueError("it has a column of which pyarrow may run code")
     return import_module("pyarrow.parquet").ParquetFile(io.BytesIO(content)).read().to_pandas()
 
 
 def _dump_frame(frame: Any) -> list[Any]:
-    try:
-        import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise Refused("which travels as Parquet: install pyarrow beside pandas") from error
     freq = frame.index.freqstr if frame.index.dtype.kind in "mM" else None
     bare = frame.copy(deep=False)
     bare.attrs = {}
@@ -77,6 +66,8 @@ def _dump_frame(frame: Any) -> list[Any]:
         bare.index.freq = None
     try:
         return [_to_parquet(bare), freq, frame.attrs]
+    except ImportError as error:
+        raise Refused("which travels as Parquet: install pyarrow beside pandas") from error
     except Exception as error:  # whatever pyarrow raises
         raise Refused(_frame_fault(bare)) from error
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 import re
 import sys
 from collections import deque
+from contextlib import suppress
 from enum import Enum
 from typing import Any, Mapping, NamedTuple, Sequence
 
 from . import arrays, models, standard
 from .kind import HINT, Kind, Refused, fits, full_name, library_name, shown
-from .models import Allowed, fields_of, is_model
+from .models import Allowed, field_names, state_of
 
 TAG, VALUE = "__pyrunner__", "value"
 MAX_DEPTH = 90
@@ -124,35 +125,6 @@ class Codec:
                 f"it holds a value of the kind {name}, which {sys.executable} cannot read: {error!s:.300}"
             ) from error
 
-    def fault(self, value: Any, kind: Kind, form: Any) -> str | None:
-        """Say why a form does not become the value that it was made of."""
-        fault: str | None = f"which would come back different: {HINT}"
-        try:
-            back = self.decode(form)
-            if kind.fault:
-                return kind.fault(value, back)
-            return None if self._is_same(value, back) else fault
-        except Exception:  # whatever the object's own methods raise
-            return fault
-
-    def _is_same(self, value: Any, other: Any) -> bool:
-        """Compare two values by type and content, all the way down; NaN is the same as NaN."""
-        cls = type(value)
-        if cls is not type(other):
-            return False
-        if cls is float:
-            return repr(value) == repr(other)
-        if cls is list:
-            return len(value) == len(other) and all(map(self._is_same, value, other))
-        if cls in (set, frozenset):
-            return {(type(item), item) for item in value} == {(type(item), item) for item in other}
-        if cls in _ATOMS:
-            return bool(value == other)
-        kind = self.kinds[str(_kind_of(value))]
-        if kind.fault:
-            return kind.fault(value, other) is None
-        return self._is_same(kind.dump(value), kind.dump(other))
-
     def _locate(self, value: Any, path: str, reason: str) -> tuple[str, Any, str]:
         """Return where in a value the first thing stands that was refused, that thing, and why."""
         for step, child in _children(value):
@@ -187,10 +159,9 @@ class _Encoder:
         if cls is dict and self._is_plain_dict(value):
             return {key: self.encode(item, depth + 1) for key, item in value.items()}
         name = _kind_of(value)
-        if name is None or name == "model":
-            base = next((base for base in cls.__mro__ if base in _NAMES or base is list), None)
-            if base is not None:
-                raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
+        base = next((base for base in cls.__mro__ if base in _NAMES or base is list), None)
+        if base and name in (None, "model"):
+            raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
         if name is None:
             raise Refused(f"{_CANNOT}: {HINT}")
         kind = self._codec.kinds[name]
@@ -201,10 +172,18 @@ class _Encoder:
         except Exception as error:
             raise Refused(f"{_CANNOT} ({error!s:.200}): {HINT}") from error
         form = {TAG: name, VALUE: self.encode(data, depth + 1)}
-        fault = self._codec.fault(value, kind, form) if kind.type is None else None
+        fault = self._fault(value, kind, form) if kind.type is None else None
         if fault:
             raise Refused(fault)
         return form
+
+    def _fault(self, value: Any, kind: Kind, form: Any) -> str | None:
+        """Say why a form does not become the value that it was made of."""
+        with suppress(Exception):  # whatever the object's own methods raise
+            back = self._codec.decode(form)
+            if type(back) is type(value):
+                return kind.fault(value, back) if kind.fault else None
+        return f"which would come back different: {HINT}"
 
     def _is_plain_dict(self, value: dict[Any, Any]) -> bool:
         """Say whether a dictionary comes back from JSON, noting the order of its keys if that changes."""
@@ -241,12 +220,8 @@ def _is_plain(value: Any) -> bool:
 
 
 def _is_storable(text: str) -> bool:
-    if "\0" in text:
-        return False
-    if text.isascii():
-        return True
     try:
-        return bool(text.encode())
+        return "\0" not in text and (text.isascii() or bool(text.encode()))
     except UnicodeEncodeError:
         return False
 
@@ -264,7 +239,7 @@ def _kind_of(value: Any) -> str | None:
     numpy = sys.modules.get("numpy")
     if numpy and isinstance(value, numpy.generic):
         return "numpy.generic"
-    return "model" if is_model(cls) else None
+    return None if field_names(cls) is None else "model"
 
 
 def _children(value: Any) -> list[tuple[str, Any]]:
@@ -276,6 +251,10 @@ def _children(value: Any) -> list[tuple[str, Any]]:
         return [(f"[{index}]", item) for index, item in enumerate(value)]
     if isinstance(value, (set, frozenset)):
         return [(f" element {shown(item)}", item) for item in value]
-    is_frame = _kind_of(value) in ("pandas.DataFrame", "pandas.Series")
-    fields = {"attrs": value.attrs} if is_frame else fields_of(value) if is_model(type(value)) else {}
+    kind, fields = _kind_of(value), {}
+    if kind in ("pandas.DataFrame", "pandas.Series"):
+        fields = {"attrs": value.attrs}
+    elif kind == "model":
+        state = state_of(value)
+        fields = {**state.pop("__dict__", {}), **state}
     return [(f".{name}", item) for name, item in fields.items()]

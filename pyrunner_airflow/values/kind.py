@@ -21,7 +21,7 @@ class Kind(NamedTuple):
     """How values of a kind travel."""
 
     type: type | None
-    """The exact type, where one type is the kind; other values are compared with what comes back."""
+    """The exact type, where one type is the kind; for others it is tried whether they come back."""
     shape: Any
     """The shape of what :attr:`dump` returns: see :func:`fits`."""
     dump: Callable[[Any], Any]
@@ -29,7 +29,7 @@ class Kind(NamedTuple):
     load: Callable[[Any], Any]
     """Makes the value again of what fits :attr:`shape`, or raises any exception."""
     fault: Callable[[Any, Any], str | None] | None = None
-    """Says why what comes back is not the same, where what it is made of does not tell."""
+    """Says why what comes back is not the same, where :attr:`dump` may leave something out."""
 
 
 def fits(data: Any, shape: Any) -> bool:

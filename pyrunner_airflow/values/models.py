@@ -34,24 +34,13 @@ class Allowed(NamedTuple):
         )
 
 
-def is_model(cls: type) -> bool:
-    """Say whether a class is a dataclass, attrs class or pydantic model."""
-    return _field_names(cls) is not None
-
-
-def fields_of(model: Any) -> dict[str, Any]:
-    """Return all that a model holds."""
-    state = _state(model)
-    hidden = [state.pop(name) for name in list(state) if name.startswith("__")]  # pydantic's
-    return {**state, **{name: item for part in hidden if type(part) is dict for name, item in part.items()}}
-
-
 def _is_pydantic(cls: type) -> bool:
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and issubclass(cls, pydantic.BaseModel)
 
 
-def _field_names(cls: Any) -> list[str] | None:
+def field_names(cls: Any) -> list[str] | None:
+    """Return the fields of a dataclass, attrs class or pydantic model, or None for any other class."""
     if _is_pydantic(cls):
         return list(cls.model_fields if hasattr(cls, "model_fields") else cls.__fields__)  # pydantic 2, 1
     dataclasses = sys.modules.get("dataclasses")
@@ -60,13 +49,12 @@ def _field_names(cls: Any) -> list[str] | None:
     return [field.name for field in cls.__attrs_attrs__] if hasattr(cls, "__attrs_attrs__") else None
 
 
-def _state(model: Any) -> dict[str, Any]:
-    """Return a model's attributes."""
+def state_of(model: Any) -> dict[str, Any]:
+    """Return all attributes of a model; pydantic's fields are in its ``__dict__``."""
     if _is_pydantic(type(model)):
         state = dict(sys.modules["pydantic"].BaseModel.__getstate__(model))
-        private = state.pop("__private_attribute_values__", {})  # pydantic 1
-        return {**state, **private}
-    slots = {name: getattr(model, name) for name in _field_names(type(model)) or () if hasattr(model, name)}
+        return {**state.pop("__private_attribute_values__", {}), **state}  # pydantic 1 has these
+    slots = {name: getattr(model, name) for name in field_names(type(model)) or () if hasattr(model, name)}
     return {**slots, **getattr(model, "__dict__", {})}
 
 
@@ -116,7 +104,7 @@ def _dump_model(allowed: Allowed, value: Any) -> list[Any]:
         raise Refused(
             f"which no other task may load: add {name} to {_OPTION}, or store a dictionary of its fields"
         )
-    return [_address(value), _state(value)]
+    return [_address(value), state_of(value)]
 
 
 def _load_model(allowed: Allowed, data: list[Any]) -> Any:
@@ -124,7 +112,7 @@ def _load_model(allowed: Allowed, data: list[Any]) -> Any:
     cls: Any = _find(allowed, address)
     if not allowed.allows(full_name(cls)):
         raise ValueError(f"{full_name(cls)} is not in {_OPTION}")
-    names = _field_names(cls)
+    names = field_names(cls)
     if names is None:
         raise ValueError(f"{full_name(cls)} is no dataclass, attrs class or pydantic model")
     # As copy.copy() does: a constructor may not take all that the model holds, or may change it.

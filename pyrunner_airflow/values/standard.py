@@ -16,10 +16,14 @@ from .kind import ANY, Kind, Refused
 
 ZONE = (None, timezone, "zoneinfo.ZoneInfo", "pendulum.Timezone", "pendulum.FixedTimezone")
 """The shape of a time's zone."""
-ZONE_NAME = re.compile(r"(?!dateutil/)\w[\w+-]*(/\w[\w+-]*)*", re.ASCII)
+ZONE_NAME = re.compile(r"(?!dateutil/)[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
 """Without a dot, so that it does not leave the database; dateutil would take it for any file's path."""
 
-_FACTORIES = {cls.__name__: cls for cls in (list, dict, set, tuple, str, int, float, bool, bytes, deque)}
+_FACTORIES: dict[str | None, Any] = {
+    None: None,
+    **{cls.__name__: cls for cls in (list, dict, set, tuple, str, int, float, bool, bytes, deque)},
+}
+_load_bytes = partial(base64.b64decode, validate=True)
 
 
 def _dump_str(value: str) -> str:
@@ -30,24 +34,15 @@ def _dump_bytes(value: bytes | bytearray) -> str:
     return base64.b64encode(value).decode()
 
 
-def _load_bytes(data: str) -> bytes:
-    return base64.b64decode(data, validate=True)
-
-
 def _pairs(value: dict[Any, Any]) -> list[Any]:
     return [[key, item] for key, item in value.items()]
 
 
 def _dump_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
     factory: Any = value.default_factory
-    if factory is not None and factory not in _FACTORIES.values():
+    if factory not in _FACTORIES.values():
         raise Refused("whose default factory is none of Python's own types: store dict(...) of it")
     return [factory and factory.__name__, _pairs(value)]
-
-
-def _load_defaultdict(data: list[Any]) -> defaultdict[Any, Any]:
-    factory, pairs = data
-    return defaultdict(None if factory is None else _FACTORIES[factory], pairs)
 
 
 def _dump_time(value: datetime | time) -> list[Any]:
@@ -94,7 +89,9 @@ KINDS: dict[str, Kind] = {
     "bytearray": Kind(bytearray, str, _dump_bytes, lambda d: bytearray(_load_bytes(d))),
     **{cls.__name__: Kind(cls, list, list, cls) for cls in (tuple, set, frozenset)},
     **{cls.__name__: Kind(cls, _PAIRS, _pairs, cls) for cls in (dict, OrderedDict)},
-    "defaultdict": Kind(defaultdict, [(None, str), _PAIRS], _dump_defaultdict, _load_defaultdict),
+    "defaultdict": Kind(
+        defaultdict, [(None, str), _PAIRS], _dump_defaultdict, lambda d: defaultdict(_FACTORIES[d[0]], d[1])
+    ),
     "deque": Kind(deque, [list, (None, int)], lambda v: [list(v), v.maxlen], lambda d: deque(*d)),
     **{cls.__name__: Kind(cls, str, str, cls) for cls in (Decimal, *_PATHS)},
     "date": Kind(date, str, date.isoformat, date.fromisoformat),

@@ -208,7 +208,7 @@ def take_output(
             write = lines[-1].write
         raw = _Output(write, stream.fileno(), logfile)
         options: Any = {"encoding": "utf-8", "errors": "backslashreplace", "write_through": True}
-        setattr(sys, name, io.TextIOWrapper(raw, **options))  # type: ignore[type-var]
+        setattr(sys, name, io.TextIOWrapper(raw, **options))
 
     def stop_waiting() -> None:
         for each in lines:

@@ -9,12 +9,10 @@ from itertools import permutations
 import numpy
 import pandas
 import pytest
-from worker_jobs import MemoryHost, run_row, source, write
 
-from pyrunner_airflow.dag import codec
 from scripts.interpreters import INTERPRETERS
-
-pytestmark = pytest.mark.slow
+from tests.values.elsewhere import run_elsewhere
+from tests.values.storing import CODEC
 
 VALUES = """
 import numpy, pandas
@@ -42,13 +40,17 @@ _here = {}
 exec(VALUES, _here)
 VALUE_OF, SEEN = _here["VALUE_OF"], _here["seen"]
 WRITE = """
-def run(self):
-    for name in NAMES: self.context[name] = VALUE_OF[name]()
+print(json.dumps({name: CODEC.encode(VALUE_OF[name]()) for name in json.load(sys.stdin)}))
 """
 READ = """
-def run(self):
-    self.context["version"] = pandas.__version__
-    self.context["seen"] = {name: seen(self.context[name]) for name in NAMES}
+values = {name: CODEC.decode(*encoded) for name, encoded in json.load(sys.stdin).items()}
+print(json.dumps([pandas.__version__, {name: seen(value) for name, value in values.items()}]))
+"""
+MISSING = """
+def error_of(data, orders):
+    try: CODEC.decode(data, orders)
+    except ContextValueError as error: return str(error)
+print(json.dumps({name: error_of(*encoded) for name, encoded in json.load(sys.stdin).items()}))
 """
 
 
@@ -72,25 +74,22 @@ def travel(environments, tmp_path_factory):
     """Let one row write all values, and another say what it sees; each pair of places once."""
 
     @cache
-    def write_and_read(writer, reader):
-        context = {}
+    def write(writer):
         if writer == HERE:
-            for name in NAMES:
-                context[name] = codec.decode(*codec.encode(VALUE_OF[name]()), is_handed_on=True)
-        else:
-            context = run(writer, WRITE, context)
-        if reader == HERE:
-            return {name: SEEN(codec.decode(*codec.encode(context[name]))) for name in NAMES}
-        context = run(reader, READ, context)
-        assert context["version"].split(".")[0] == reader.split()[1]
-        return context["seen"]
+            return {name: CODEC.encode(VALUE_OF[name]()) for name in NAMES}
+        return run(writer, WRITE, NAMES)
 
-    def run(where, body, context):
-        root = tmp_path_factory.mktemp("app")
-        write(root / "workers" / "workers.py", source(body, f"{VALUES}\nNAMES = {NAMES!r}"))
-        ran = run_row(root, context=context), python=environments[where]
-        assert ran.error is None, ran.error
-        return ran.context
+    @cache
+    def write_and_read(writer, reader):
+        encoded = write(writer)
+        if reader == HERE:
+            return {name: SEEN(CODEC.decode(*encoded[name])) for name in NAMES}
+        version, read = run(reader, READ, encoded)
+        assert version.split(".")[0] == reader.split()[1]
+        return read
+
+    def run(where, source, sent):
+        return run_elsewhere(environments[where], tmp_path_factory.mktemp("there"), VALUES + source, sent)
 
     return write_and_read
 
@@ -101,12 +100,11 @@ def test_a_value_is_the_same_in_each_version(travel, writer, reader, name):
     assert travel(writer, reader)[name] == SEEN(VALUE_OF[name]())
 
 
-def test_an_interpreter_without_pandas_says_so_when_it_reads_and_not_before(run_in_own):
-    host = MemoryHost({"frame": pandas.DataFrame({"a": [1]}), "array": numpy.arange(3)})
-    body = "def run(self):\n  self.context['there'] = 'frame' in self.context\n  self.context[self.argv[0]]"
+@pytest.mark.parametrize("version", INTERPRETERS)
+def test_an_interpreter_without_pandas_says_so_when_it_reads(version, tmp_path):
+    values = {"frame": pandas.DataFrame({"a": [1]}), "array": numpy.arange(3)}
+    encoded = {name: CODEC.encode(value) for name, value in values.items()}
+    errors = run_elsewhere(INTERPRETERS[version], tmp_path, MISSING, encoded)
     for name, missing in (("frame", "pyarrow"), ("array", "numpy")):
-        ran = run_in_own(body, host=host, arguments=[name])
-        assert ran.context["there"] is True
-        assert (ran.code, ran.error_type) == (901, "ContextValueError")
-        assert ran.error_text.startswith(f"context['{name}']: it holds a value of the kind ")
-        assert ran.error_text.endswith(f"cannot read: No module named '{missing}'")
+        assert errors[name].startswith("it holds a value of the kind ")
+        assert errors[name].endswith(f"cannot read: No module named '{missing}'")
