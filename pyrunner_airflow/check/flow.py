@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import ast
 
-    from pyrunner_airflow.analysis.modules import Module
+    from pyrunner_airflow.check.modules import Module
 
 
 class Site(NamedTuple):
     """Where in the source something is done."""
 
     module: Module
-    node: ast.expr
+    node: ast.expr | ast.stmt
 
 
 class Flow:
@@ -32,14 +32,42 @@ class Flow:
         self.needs: dict[str, Site] = {}
         self.reads: dict[str, Site] = {}
         self.writes: dict[str, Site] = {}
+        self.gives: set[str] = set()
         self.changes: dict[str, Site] = {}
         self.may_read_more = False
         self.may_write_more = False
         self._optional: set[str] = set()
-        self.gives: set[str] = set()
 
-    def read(self, key: str | None, site: Site, is_needed: bool) -> None:
-        """Note that a key is read; None is one that can't be told."""
+    def operate(self, method: str, key: str | None, site: Site, is_certain: bool, is_needed: bool) -> None:
+        """Note what a method of the context does, or an operator that stands for it.
+
+        key: None for one that can't be told.
+        is_certain: whether it is called whenever the worker succeeds.
+        is_needed: whether a key that is not there would be an error.
+        """
+        match method:
+            case "get" | "has_key" | "__contains__":
+                self._read(key, site, is_needed=False)
+            case "set" | "__setitem__":
+                self._write(key, site, is_certain)
+            case "setdefault":
+                self._read(key, site, is_needed=False)
+                self._write(key, site, is_certain=False)
+            case "__getitem__":
+                self._read(key, site, is_needed)
+            case "__iadd__":
+                self._read(key, site, is_needed)
+                self._write(key, site, is_certain, is_new=False)
+            case "pop" | "__delitem__":
+                self._read(key, site, is_needed)
+                if key is not None and is_certain and (is_needed or method == "__delitem__"):
+                    self.changes.setdefault(key, site)
+            case "items" | "values" | "copy" | "clear" | "popitem" | "__iter__" | "__len__":
+                self.may_read_more = True
+            case _:
+                self.escape()
+
+    def _read(self, key: str | None, site: Site, is_needed: bool) -> None:
         if key is None:
             self.may_read_more = True
             return
@@ -49,8 +77,7 @@ class Flow:
         else:
             self._optional.add(key)
 
-    def write(self, key: str | None, site: Site, is_certain: bool, is_new: bool = True) -> None:
-        """Note that a key is given a value; a new one, or its old one with something added."""
+    def _write(self, key: str | None, site: Site, is_certain: bool, is_new: bool = True) -> None:
         if key is None:
             self.may_write_more = True
             return
@@ -58,11 +85,6 @@ class Flow:
         if is_new:
             self.gives.add(key)
         if is_certain:
-            self.changes.setdefault(key, site)
-
-    def delete(self, key: str | None, site: Site, is_certain: bool) -> None:
-        """Note that a key is deleted."""
-        if key is not None and is_certain:
             self.changes.setdefault(key, site)
 
     def escape(self) -> None:

@@ -1,0 +1,361 @@
+"""
+Follows the context through a worker's methods, the classes it extends, and the functions it calls.
+
+Nothing is guessed: where the context, or the worker that holds it, goes out of sight, no more is known.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from pyrunner_airflow.check.calls import FOLLOWED, Arguments, Calls
+from pyrunner_airflow.check.flow import Site
+from pyrunner_airflow.check.modules import Function, Special
+
+if TYPE_CHECKING:
+    from pyrunner_airflow.check.calls import Call, Value
+    from pyrunner_airflow.check.flow import Flow
+    from pyrunner_airflow.check.modules import Class, FunctionNode
+
+HOOKS = ("on_start", "on_success", "on_fail", "on_exit", "on_destroy")
+"""PyRunner's, besides ``run``; `on_start` and `on_destroy` are those of 5.3.0."""
+
+SELF, CONTEXT, KEYS, UNKNOWN = Special.SELF, Special.CONTEXT, Special.KEYS, Special.UNKNOWN
+# Python's own that look at what they are given, and keep none of it.
+_LOOKERS = frozenset(
+    """
+    all any bool dict enumerate hasattr id isinstance iter len list print repr set sorted str tuple type
+    """.split()  # noqa: SIM905
+)
+_OF_CONTEXT = {"shared_dict": CONTEXT, "keys": KEYS, "interactive": UNKNOWN}
+_SUBSCRIPTS = {ast.Load: "__getitem__", ast.Store: "__setitem__", ast.Del: "__delitem__"}
+_MISSING_KEY = frozenset(("KeyError", "LookupError", "Exception", "BaseException"))
+
+
+def flow_of(worker: Class) -> Flow:
+    """Return what a worker class does with the context."""
+    calls = Calls(worker)
+    if worker.is_open:
+        calls.flow.escape()
+    for name in ("__init__", "run", *HOOKS):
+        if method := worker.find(name):
+            arguments = Arguments([CONTEXT] if name == "__init__" else [])
+            calls.add_method(method, arguments, is_certain=name != "on_fail")
+        for call in calls:
+            _Body(calls, call).read()
+    calls.flow.close()
+    return calls.flow
+
+
+class _Body(ast.NodeVisitor):
+    """The body of one function, from its top to its end; a visit returns what an expression stands for."""
+
+    def __init__(self, calls: Calls, call: Call, outer_variables: frozenset[str] = frozenset()) -> None:
+        self._function, values, self._is_certain = call
+        self._values = dict(values)
+        self._variables = outer_variables.union(self._function.assignments)
+        self._calls = calls
+        self._flow = calls.flow
+        self._branches = 0
+        self._guards = 0
+
+    def read(self) -> None:
+        self._use(*self._function.body)
+
+    @property
+    def _is_sure(self) -> bool:
+        """Whether this place is reached whenever the worker succeeds."""
+        return self._is_certain and not self._branches
+
+    # What becomes of a value
+
+    def _use(self, *nodes: ast.AST, is_branch: bool = False, is_guarded: bool = False) -> None:
+        """Visit nodes whose values go where they are not followed.
+
+        is_branch: they may be left out, or done more than once.
+        is_guarded: it does not matter if a key is missing there.
+        """
+        self._branches += is_branch
+        self._guards += is_guarded
+        for node in nodes:
+            value = self.visit(node)
+            if value is SELF or value is CONTEXT:
+                self._flow.escape()
+            self._look(value)
+        self._branches -= is_branch
+        self._guards -= is_guarded
+
+    def _iterate(self, node: ast.expr) -> None:
+        value = self.visit(node)
+        if value is SELF:
+            self._flow.escape()
+        self._look(value)
+
+    def _look(self, value: Value) -> None:
+        """Note that all of the context is looked at, if it is the context."""
+        if value is CONTEXT or value is KEYS:
+            self._flow.may_read_more = True
+
+    def _store(self, target: ast.expr, value: Value) -> None:
+        before: Value = UNKNOWN
+        if isinstance(target, ast.Name):
+            before = self._values.pop(target.id, UNKNOWN)
+            is_known = isinstance(value, str) or value in FOLLOWED
+            if is_known and (before is value or self._function.assignments[target.id] == 1):
+                self._values[target.id] = value
+                return
+        else:
+            self._use(target)
+        if before in FOLLOWED or value in FOLLOWED:
+            self._flow.escape()
+
+    # Statements, and all that is not told below
+
+    def visit(self, node: ast.AST) -> Value:
+        visitor = getattr(self, f"visit_{type(node).__name__}", self.generic_visit)
+        found: Value | None = visitor(node)
+        return UNKNOWN if found is None else found
+
+    def generic_visit(self, node: ast.AST) -> None:
+        is_comprehension = isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
+        for field, value in ast.iter_fields(node):
+            parts = [
+                part for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST)
+            ]
+            match field:
+                case "test" | "ifs":
+                    for part in parts:
+                        self.visit(part)
+                case "iter":
+                    self._iterate(value)
+                case "target" | "optional_vars" if value:
+                    self._store(value, UNKNOWN)
+                case _:
+                    self._use(*parts, is_branch=is_comprehension or field in ("body", "orelse"))
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        self.visit(node.value)
+
+    def visit_Assign(self, node: ast.Assign | ast.AnnAssign) -> None:
+        value = self.visit(node.value) if node.value else UNKNOWN
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            self._store(target, value)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self._use(node.value)
+        target = node.target
+        if isinstance(target, ast.Subscript) and self.visit(target.value) is CONTEXT:
+            self._operate("__iadd__", self.visit(target.slice), target.slice)
+        else:
+            self._use(target)
+
+    def visit_Return(self, node: ast.Return) -> None:
+        self.generic_visit(node)
+        if self._branches:
+            self._is_certain = False  # what follows may be left out
+
+    def visit_Try(self, node: ast.Try | ast.TryStar) -> None:
+        self._use(*node.body, is_guarded=any(_catches_key_error(handler.type) for handler in node.handlers))
+        self._use(*node.handlers, *node.orelse, *node.finalbody)
+
+    def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
+        self._use(*node.items)
+        self._use(*node.body, is_guarded=any(_calls(item.context_expr, "suppress") for item in node.items))
+
+    def visit_FunctionDef(self, node: FunctionNode | ast.Lambda) -> None:
+        """Evaluate a function within this one as if it were called sometime."""
+        self._use(*getattr(node, "decorator_list", ()), node.args)
+        inner = Function(self._function.module, node, self._function.owner)
+        values = [(name, value) for name, value in self._values.items() if name not in inner.assignments]
+        _Body(self._calls, (inner, frozenset(values), False), self._variables).read()
+
+    visit_AnnAssign = visit_Assign
+    visit_TryStar = visit_Try
+    visit_AsyncWith = visit_With
+    visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
+
+    # Expressions
+
+    def visit_Constant(self, node: ast.Constant) -> Value:
+        return node.value if isinstance(node.value, str) else UNKNOWN
+
+    def visit_Name(self, node: ast.Name) -> Value:
+        return self._values.get(node.id, UNKNOWN) if node.id in self._variables else node
+
+    def visit_Attribute(self, node: ast.Attribute) -> Value:
+        base = self.visit(node.value)
+        if isinstance(base, ast.expr):
+            return node
+        if isinstance(node.ctx, ast.Load):
+            if base is SELF:
+                return self._of_self(node.attr)
+            if base is CONTEXT and node.attr in _OF_CONTEXT:
+                return _OF_CONTEXT[node.attr]
+        elif base is SELF and node.attr != "context" and not self._calls.worker.runs_code(node.attr):
+            return UNKNOWN
+        if base in FOLLOWED:
+            self._flow.escape()
+        return UNKNOWN
+
+    def _of_self(self, name: str) -> Value:
+        """Return what an attribute of the worker stands for."""
+        if name == "context":
+            return CONTEXT
+        worker = self._calls.worker
+        method = worker.find(name)
+        if isinstance(method, Function):
+            # One that is no property may be called later, with whatever arguments.
+            is_certain = method.is_property and self._is_sure
+            self._calls.add_method(method, Arguments(is_whole=method.is_property), is_certain)
+        elif name == "__dict__" or worker.runs_code(name):
+            self._flow.escape()
+        return worker.constant(name)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        base = self.visit(node.value)
+        if base is CONTEXT:
+            self._operate(_SUBSCRIPTS[type(node.ctx)], self.visit(node.slice), node.slice)
+            return
+        if base is SELF:
+            self._flow.escape()
+        self._use(node.slice)
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        operands = [node.left, *node.comparators]
+        values = [self.visit(operand) for operand in operands]
+        for number, operator in enumerate(node.ops):
+            left, right = values[number : number + 2]
+            if isinstance(operator, (ast.In, ast.NotIn)) and right in (CONTEXT, KEYS):
+                self._operate("__contains__", left, operands[number])
+            elif not isinstance(operator, (ast.Is, ast.IsNot)):
+                self._look(left)
+                self._look(right)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> Value:
+        first = self.visit(node.values[0])
+        self._use(*node.values[1:], is_branch=True)
+        return first if first is CONTEXT and isinstance(node.op, ast.Or) else UNKNOWN
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> Value:
+        value = self.visit(node.value)
+        self._store(node.target, value)
+        return value
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> None:
+        self._look(self.visit(node.value))
+        if node.format_spec:
+            self._use(node.format_spec)
+
+    def visit_Starred(self, node: ast.Starred) -> None:
+        self._iterate(node.value)
+
+    def visit_Dict(self, node: ast.Dict) -> None:
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key:
+                self._use(key, value)
+            else:
+                self._iterate(value)
+
+    # Calls
+
+    def visit_Call(self, node: ast.Call) -> Value:
+        callee = node.func
+        method = callee.attr if isinstance(callee, ast.Attribute) else None
+        base = callee.value if isinstance(callee, ast.Attribute) else callee
+        if method and _calls(base, "super"):
+            self._call_super(method, self._arguments(node))
+            return UNKNOWN
+        holder = self.visit(base)
+        arguments = self._arguments(node)
+        if method and holder is CONTEXT:
+            self._calls.hand_on(arguments)
+            return self._call_context(method, node, arguments)
+        if method and holder is SELF:
+            if found := self._calls.worker.find(method):
+                self._calls.add_method(found, arguments, self._is_sure)
+            else:  # a method of pyrunner's Worker, or of something that the worker holds
+                self._calls.hand_on(arguments)
+        elif holder in FOLLOWED and not method:
+            self._flow.escape()
+        elif arguments.hold_context:
+            return self._call_function(callee if isinstance(holder, ast.expr) else None, arguments)
+        return UNKNOWN
+
+    def _arguments(self, node: ast.Call) -> Arguments:
+        positional = [self.visit(argument) for argument in node.args]
+        named = {keyword.arg or "**": self.visit(keyword.value) for keyword in node.keywords}
+        is_whole = "**" not in named
+        self._look(named.pop("**", UNKNOWN))
+        arguments = Arguments(positional, named, is_whole)
+        if any(isinstance(argument, ast.Starred) for argument in node.args):
+            self._calls.hand_on(arguments)  # who knows which is which
+            return Arguments(is_whole=False)
+        return arguments
+
+    def _call_super(self, name: str, arguments: Arguments) -> None:
+        owner = self._function.owner
+        if owner is None:
+            self._flow.escape()
+        elif method := self._calls.worker.find(name, after=owner):
+            self._calls.add_method(method, arguments, self._is_sure)
+
+    def _call_function(self, callee: ast.expr | None, arguments: Arguments) -> Value:
+        """Read a call of something of the module that is given the context, or the worker."""
+        function = self._function.module.evaluate(callee) if callee else UNKNOWN
+        name = callee.id if isinstance(callee, ast.Name) and function is Special.FOREIGN else None
+        if isinstance(function, Function):
+            self._calls.add(function, arguments, self._is_sure)
+            return UNKNOWN
+        if name in _LOOKERS:
+            for value in arguments.positional:
+                self._look(value)
+            return UNKNOWN
+        match name, arguments.positional:
+            case "getattr", [Special.SELF, str(attribute), *default] if FOLLOWED.isdisjoint(default):
+                return self._of_self(attribute)
+        self._flow.escape()
+        return UNKNOWN
+
+    def _call_context(self, method: str, node: ast.Call, arguments: Arguments) -> Value:
+        """Read a call of one of the context's methods."""
+        if method == "keys":
+            return KEYS
+        if method == "update":
+            for argument in node.args:
+                for name in argument.keys if isinstance(argument, ast.Dict) else [None]:
+                    self._operate("set", self.visit(name) if name else UNKNOWN, name or argument)
+            for keyword in node.keywords:
+                self._operate("set", keyword.arg or UNKNOWN, keyword.value)
+            return UNKNOWN
+        key = (*arguments.positional, arguments.named.get("key", UNKNOWN))[0]
+        named = (keyword.value for keyword in node.keywords if keyword.arg == "key")
+        has_default = len(node.args) + len(node.keywords) > 1
+        self._operate(method, key, (*node.args, *named, node)[0], has_default)
+        return UNKNOWN
+
+    def _operate(self, method: str, key: Value, node: ast.expr, has_default: bool = False) -> None:
+        """Note what a method of the context does with a key; `node` is where the key stands."""
+        module = self._function.module
+        text = module.evaluate(key) if isinstance(key, ast.expr) else key
+        self._flow.operate(
+            method,
+            text if isinstance(text, str) else None,
+            Site(module, node),
+            is_certain=self._is_sure,
+            is_needed=not (has_default or self._guards),
+        )
+
+
+def _calls(node: ast.expr, name: str) -> bool:
+    """Say whether an expression calls something of that name, in whatever module."""
+    if not isinstance(node, ast.Call):
+        return False
+    function = node.func
+    return name == (function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", ""))
+
+
+def _catches_key_error(node: ast.expr | None) -> bool:
+    """Say whether an `except` with these exceptions catches what a missing key raises."""
+    names = node.elts if isinstance(node, ast.Tuple) else [node]
+    return node is None or any(isinstance(name, ast.Name) and name.id in _MISSING_KEY for name in names)
