@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pyrunner_airflow.check.classes import check_class
 from pyrunner_airflow.check.evaluator import flow_of
-from pyrunner_airflow.check.flow import Flow, Site
+from pyrunner_airflow.check.flow import Flow
 from pyrunner_airflow.check.modules import Class, ForeignModule, Module, Modules, Special
 from pyrunner_airflow.check.ordering import Ordering
 from pyrunner_airflow.check.profile import find_workers
-from pyrunner_airflow.check.reporter import Reporter
+from pyrunner_airflow.check.reporter import Cell, Reporter
+from pyrunner_airflow.check.source import Site
 from pyrunner_airflow.tasklist.diagnostics import quote
 from pyrunner_airflow.tasklist.fields import Column
 from pyrunner_airflow.tasklist.values import ENV_OPEN
@@ -85,6 +86,7 @@ class Checker:
         modules = self._modules.setdefault(key, Modules(*key))
         module = modules.find(name)
         python = next(filter(None, map(self._list.options.python_of, rows)), None)
+        report, cell = self._reporter.report, Cell(rows, Column.MODULE_NAME)
         if isinstance(module, Module):
             if not module.error:
                 return module
@@ -93,7 +95,7 @@ class Checker:
             else:
                 message = f"Python can't read this module: {module.error.msg}"
                 hint = "Mend it: no row whose worker is in it can start."
-                self._reporter.in_module("invalid-python", module, module.tree, message, hint)
+                report("invalid-python", Site(module, module.error), message, hint)
         elif module and not (module.is_folder or module.is_standard):
             return module
         elif module and module.is_standard:
@@ -101,27 +103,26 @@ class Checker:
             found = f", which Python finds before {self._reporter.shown(hidden)}" if hidden else ""
             message = f"{name} is a module of Python's own{found}"
             hint = "Give the workers' module another name."
-            self._reporter.in_list("standard-module", Column.MODULE_NAME, rows, message, hint)
+            report("standard-module", cell, message, hint)
         elif (stem := name.removesuffix(".py")) != name and modules.find(stem):
             message = f"MODULE_NAME {quote(name)} is the name of a file"
             hint = f"Write the module's name, {stem}."
-            self._reporter.in_list("module-ends-in-py", Column.MODULE_NAME, rows, message, hint)
+            report("module-ends-in-py", cell, message, hint)
         elif self._doubt:
             self._unfound.append(name)
         elif python:
             self._note(f"module {name} is not among the app's", python)
         else:
             top, dot, below = name.partition(".")
-            looked_in = self._shown(dict.fromkeys([*self._folders, self._root]))
             hint = self._reporter.did_you_mean(top, modules.names(), lambda match: match + dot + below)
-            hint += f"Looked in {looked_in}, and among the installed packages."
-            message = f"there is no module {name}"
-            self._reporter.in_list("module-not-found", Column.MODULE_NAME, rows, message, hint)
+            folders = self._shown(dict.fromkeys([*self._folders, self._root]))
+            hint += f"Looked in {folders}, and among the installed packages."
+            report("module-not-found", cell, f"there is no module {name}", hint)
         return None
 
     def _check_worker(self, module: Module | ForeignModule, name: str, rows: Rows) -> Flow | None:
         """Check one worker class; return what it does with the context, None if nobody knows."""
-        report = self._reporter.in_list
+        report, cell = self._reporter.report, Cell(rows, Column.WORKER_NAME)
         worker = module.look_up(name)
         where = self._reporter.shown(module.file) if isinstance(module, Module) else module.name
         if isinstance(worker, Class) and worker.is_worker is not False:
@@ -133,19 +134,19 @@ class Checker:
         if worker is Special.WORKER:
             message = "Worker itself has no method run"
             hint = "Write a class that extends it, and name that."
-            report("no-run", Column.WORKER_NAME, rows, message, hint)
+            report("no-run", cell, message, hint)
         elif worker is Special.MISSING:
             known = module.classes
             shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
             hint = f"{self._reporter.did_you_mean(name, known)}Its classes: {shown or 'none'}."
-            report("class-not-found", Column.WORKER_NAME, rows, f"there is no class {name} in {where}", hint)
+            report("class-not-found", cell, f"there is no class {name} in {where}", hint)
         elif worker is not Special.UNKNOWN:
             message = f"{name} in {where} is no class that extends Worker"
             if isinstance(worker, Class):
                 where = self._reporter.where(Site(worker.module, worker.node))
                 message = f"{worker.node.name} ({where}) does not extend Worker"
             hint = "Name a class that extends pyrunner's Worker."
-            report("not-a-worker", Column.WORKER_NAME, rows, message, hint)
+            report("not-a-worker", cell, message, hint)
         return None
 
     def _note(self, what: str, python: str) -> None:

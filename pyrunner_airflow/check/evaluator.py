@@ -10,8 +10,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from pyrunner_airflow.check.calls import FOLLOWED, Arguments, Calls
-from pyrunner_airflow.check.flow import Site
 from pyrunner_airflow.check.modules import Function, Special
+from pyrunner_airflow.check.source import Site
 
 if TYPE_CHECKING:
     from pyrunner_airflow.check.calls import Call, Value

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import ast
-
-    from pyrunner_airflow.check.modules import Module
-
-
-class Site(NamedTuple):
-    """Where in the source something is done."""
-
-    module: Module
-    node: ast.expr | ast.stmt
+    from pyrunner_airflow.check.source import Site
 
 
 class Flow:

@@ -13,7 +13,7 @@ from functools import cached_property
 from importlib.machinery import PathFinder
 from typing import NamedTuple
 
-from pyrunner_airflow.check.source import Source, bindings, walk
+from pyrunner_airflow.check.source import Site, Source, bindings, walk
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -148,6 +148,11 @@ class Function:
         self.owner = owner
 
     @property
+    def site(self) -> Site:
+        """Where it stands."""
+        return Site(self.module, self.node)
+
+    @property
     def name(self) -> str:
         """Its own name, behind that of its class."""
         name: str = getattr(self.node, "name", "lambda")
@@ -205,13 +210,9 @@ class Class:
     def mro(self) -> tuple[Class | Special, ...]:
         """The class, and the classes that it inherits from, in the order in which methods are looked up.
 
-        It has `Special.UNKNOWN` where a base can't be told, or where a decorator or metaclass may add anything.
+        It has `Special.UNKNOWN` where a base can't be told, or a decorator or metaclass may add anything.
         """
-        return self._mro(())
-
-    def _mro(self, below: tuple[Class, ...]) -> tuple[Class | Special, ...]:
-        if self in below:
-            return (Special.UNKNOWN,)
+        self.__dict__["mro"] = (Special.UNKNOWN,)  # what it is for a base that extends this class
         found: list[Class | Special] = [self]
         keywords = ((keyword.arg, _last_name(keyword.value)) for keyword in self.node.keywords)
         is_plain = all(keyword == ("metaclass", "ABCMeta") for keyword in keywords)
@@ -219,7 +220,7 @@ class Class:
             found.append(Special.UNKNOWN)
         for base in map(self.module.evaluate, self.node.bases):
             if isinstance(base, Class):
-                found += base._mro((*below, self))
+                found += base.mro
             elif isinstance(base, Special) and base is not Special.MISSING:
                 found.append(base)
             else:
@@ -306,10 +307,7 @@ class Modules:
 
     def hidden(self, name: str) -> str | None:
         """Return the app's file that Python never imports, since it has a module of that name itself."""
-        top = name.partition(".")[0]
-        if top not in sys.stdlib_module_names or _file(top, self._root):
-            return None
-        return _file(top, self._folder)
+        return _file(name.partition(".")[0], self._folder)
 
     def names(self) -> list[str]:
         """Return the top-level modules that the app has."""
@@ -319,7 +317,7 @@ class Modules:
 
     def _find(self, name: str) -> Module | ForeignModule | None:
         top, *below = name.split(".")
-        if top == "pyrunner" or self.hidden(top):
+        if top == "pyrunner" or (top in sys.stdlib_module_names and not _file(top, self._root)):
             return ForeignModule(name)
         spec = PathFinder.find_spec(top, [self._root, self._folder])
         if not spec:

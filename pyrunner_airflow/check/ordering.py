@@ -7,8 +7,8 @@ from graphlib import TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyrunner_airflow.check.flow import Flow, Site
-from pyrunner_airflow.check.reporter import rows_text
+from pyrunner_airflow.check.flow import Flow
+from pyrunner_airflow.check.reporter import Cell, rows_text
 from pyrunner_airflow.tasklist.diagnostics import quote
 from pyrunner_airflow.tasklist.fields import Column
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from pyrunner_airflow.check.reporter import Reporter
+    from pyrunner_airflow.check.source import Site
     from pyrunner_airflow.tasklist import TaskRow
 
     Rows = Sequence[TaskRow]
@@ -75,17 +76,17 @@ class Ordering:
         beside = [writer for writer in writers if not writer.above & reader.bit]
         if not (beside or key in reader.flow.needs):
             return
+        where = self._reporter.where
         ids = [writer.row.id for writer in beside or writers]
-        write = f"{_verb('write', ids)} it ({self._reporter.where((beside or writers)[0].flow.writes[key])})"
+        write = f"{_verb('write', ids)} it ({where((beside or writers)[0].flow.writes[key])})"
+        message = f"row {reader.row.id} reads the context's {quote(key)} ({where(site)}), but "
         if beside:
-            fault = f"does not wait for {rows_text(ids)}, which {write}"
+            message += f"does not wait for {rows_text(ids)}, which {write}"
             hint = f"Add {ids[0]} to PARENT_IDS of row {reader.row.id}."
         else:
-            fault = f"only {rows_text(ids)}, after it, {write}"
+            message += f"only {rows_text(ids)}, after it, {write}"
             hint = "Let a row above it write the key."
-        read = f"row {reader.row.id} reads the context's {quote(key)} ({self._reporter.where(site)})"
-        message = f"{read}, but {fault}"
-        self._reporter.in_list("unordered-read", Column.PARENT_IDS, [reader.row], message, hint)
+        self._reporter.report("unordered-read", Cell([reader.row], Column.PARENT_IDS), message, hint)
 
     def _check_changes(self, key: str, changers: list[_Step]) -> None:
         """Report rows that change a key side by side: of those in order, each is above the next."""
@@ -97,13 +98,9 @@ class Ordering:
             return
         *_, last = beside.values()
         where = self._reporter.where(last.flow.changes[key])
-        self._reporter.in_list(
-            "unordered-writes",
-            Column.PARENT_IDS,
-            [last.row],
-            f"{rows_text(beside)} change the context's {quote(key)} side by side ({where})",
-            "The later one wins. Let them wait for each other, or give each a key of its own.",
-        )
+        message = f"{rows_text(beside)} change the context's {quote(key)} side by side ({where})"
+        hint = "The later one wins. Let them wait for each other, or give each a key of its own."
+        self._reporter.report("unordered-writes", Cell([last.row], Column.PARENT_IDS), message, hint)
 
     def _check_unwritten(self) -> None:
         available = {key for step in self._steps for key in step.flow.gives}.union(self._given)
@@ -113,14 +110,11 @@ class Ordering:
                 if key not in available:
                     found[key, site].append(step.row.id)
         for (key, site), ids in found.items():
-            self._reporter.in_module(
-                "unwritten-key",
-                *site,
-                f"{rows_text(ids)} of {self._reporter.source} {_verb('read', ids)} the context's {quote(key)}, "
-                "but no row writes it",
-                self._reporter.did_you_mean(key, sorted(available), quote)
-                + "Let a row above write it, or give it a value in cvar below [pyrunner].",
-            )
+            rows = f"{rows_text(ids)} of {self._reporter.source}"
+            message = f"{rows} {_verb('read', ids)} the context's {quote(key)}, but no row writes it"
+            hint = self._reporter.did_you_mean(key, sorted(available), quote)
+            hint += "Let a row above write it, or give it a value in cvar below [pyrunner]."
+            self._reporter.report("unwritten-key", site, message, hint)
 
 
 def _steps(rows: Rows, flows: Mapping[int, Flow | None]) -> Iterator[_Step]:

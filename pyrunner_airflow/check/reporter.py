@@ -1,22 +1,19 @@
-"""Problems of a list and of its workers' modules, each with its place."""
+"""How the problems of a list and of its workers' modules are told."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from pyrunner_airflow.check.source import Site
 from pyrunner_airflow.tasklist.diagnostics import Problems, did_you_mean
 from pyrunner_airflow.tasklist.fields import Row
 from pyrunner_airflow.tasklist.graph import ranges
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Callable, Iterable, Sequence
 
-    from pyrunner_airflow.check.flow import Site
-    from pyrunner_airflow.check.modules import Module
     from pyrunner_airflow.tasklist import Diagnostic, TaskRow
-    from pyrunner_airflow.tasklist.diagnostics import Place
     from pyrunner_airflow.tasklist.fields import Column
 
 _WARNINGS = frozenset(
@@ -26,8 +23,15 @@ _WARNINGS = frozenset(
 _NEAR_MATCHES = 10
 
 
+class Cell(NamedTuple):
+    """A column of rows that have the same problem, which is told at the first of them."""
+
+    rows: Sequence[TaskRow]
+    column: Column
+
+
 class Reporter:
-    """Collects the problems that a list's workers have.
+    """Collects problems of a list, and of its workers' modules.
 
     source: the list's, as messages show it; other paths are shown as relative as it is.
     lines: the list's own, without line ends.
@@ -39,7 +43,6 @@ class Reporter:
         self.is_unsure = False
         self._lines = lines
         self._problems = Problems(source)
-        self._shown: dict[str, str] = {}
         self._asked = 0
 
     @property
@@ -47,24 +50,16 @@ class Reporter:
         """All of them, once each: a base class is looked at with each class that extends it."""
         return tuple(dict.fromkeys(self._problems.as_error().diagnostics))
 
-    def in_list(self, code: str, column: Column, rows: Sequence[TaskRow], message: str, hint: str) -> None:
-        """Report a problem at the first of the rows that have it."""
-        first, *others = rows
-        if others:
-            message += f" (also {rows_text(row.id for row in others)})"
-        place = Row(first.line, self._lines[first.line - 1]).place(column)
-        self._report(self._problems, code, place, message, hint)
-
-    def in_module(
-        self, code: str, module: Module, node: ast.expr | ast.stmt, message: str, hint: str
-    ) -> None:
-        """Report a problem of a module at a node, or where Python can't read it."""
-        place = module.error_place(module.error) if module.error else module.place(node)
-        self._report(self._problems.of(self.shown(module.file)), code, place, message, hint)
-
-    def _report(self, problems: Problems, code: str, place: Place, message: str, hint: str) -> None:
-        report = problems.warning if self.is_unsure or code in _WARNINGS else problems.error
-        report(code, place, message, hint)
+    def report(self, code: str, where: Site | Cell, message: str, hint: str) -> None:
+        """Add a problem of a module, or of the list."""
+        if isinstance(where, Site):
+            problems, place = self._problems.of(self.shown(where.source.file)), where.place
+        else:
+            first, *others = where.rows
+            problems, place = self._problems, Row(first.line, self._lines[first.line - 1]).place(where.column)
+            message += f" (also {rows_text(row.id for row in others)})" if others else ""
+        add = problems.warning if self.is_unsure or code in _WARNINGS else problems.error
+        add(code, place, message, hint)
 
     def did_you_mean(self, name: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
         """Ask about the first unknown names alone: each is compared with all others."""
@@ -73,13 +68,11 @@ class Reporter:
 
     def shown(self, path: str) -> str:
         """Return a path as the list's own was given."""
-        if path not in self._shown:
-            self._shown[path] = path if os.path.isabs(self.source) else os.path.relpath(path)
-        return self._shown[path]
+        return path if os.path.isabs(self.source) else os.path.relpath(path)
 
     def where(self, site: Site) -> str:
-        """Return a place in the source as text."""
-        return f"{self.shown(site.module.file)}:{site.node.lineno}"
+        """Return a place in a module as text."""
+        return f"{self.shown(site.source.file)}:{site.node.lineno}"
 
 
 def rows_text(ids: Iterable[int]) -> str:

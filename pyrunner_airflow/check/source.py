@@ -7,7 +7,7 @@ import importlib.util
 import re
 import warnings
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyrunner_airflow.tasklist.diagnostics import Place
 
@@ -78,28 +78,34 @@ class Source:
             names.update(dict.fromkeys(name.strip() for name in declared.split(",")))
         return names
 
-    def place(self, node: ast.expr | ast.stmt) -> Place:
-        """Return where a node stands: all of an expression, the name of a class or function."""
-        text = self._lines[node.lineno - 1]
+    @cached_property
+    def lines(self) -> list[str]:
+        """Its lines, without their ends."""
+        return self.text.split("\n")
+
+
+class Site(NamedTuple):
+    """Where something stands in a source: an expression, the name of a class, or what Python can't read."""
+
+    source: Source
+    node: ast.expr | ast.stmt | SyntaxError
+
+    @property
+    def place(self) -> Place:
+        """The same as a message tells it."""
+        node, lines = self.node, self.source.lines
+        line = node.lineno or 0
+        text = lines[line - 1] if 0 < line <= len(lines) else ""
+        if isinstance(node, SyntaxError):
+            start = max(min(node.offset or 1, len(text) + 1), 1) - 1
+            end = max((node.end_offset or 0) - 1 if node.end_lineno == line else 0, start + 1)
+            return Place(line, start + 1, end - start, None, text) if text else Place()
         start = _characters(text, node.col_offset)
+        end = _characters(text, node.end_col_offset or 0) if node.end_lineno == line else len(text)
         if isinstance(node, _DEFINITIONS):
             found = re.compile(rf"\b{re.escape(node.name)}\b").search(text, start)
             start, end = found.span() if found else (0, len(text))
-        else:
-            end = _characters(text, node.end_col_offset or 0) if node.end_lineno == node.lineno else len(text)
-        return Place(node.lineno, start + 1, end - start, None, text)
-
-    def error_place(self, error: SyntaxError) -> Place:
-        """Return where Python found an error; the file as a whole, if it does not say."""
-        line = error.lineno or 0
-        text = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
-        start = max(min(error.offset or 1, len(text) + 1), 1)
-        end = (error.end_offset or 0) if error.end_lineno == line else 0
-        return Place(line, start, max(end - start, 1), None, text) if text else Place()
-
-    @cached_property
-    def _lines(self) -> list[str]:
-        return self.text.split("\n")
+        return Place(line, start + 1, end - start, None, text)
 
 
 def walk(block: Iterable[ast.AST]) -> Iterator[ast.AST]:
@@ -140,8 +146,8 @@ def _bound_by(node: ast.AST) -> list[str]:
             return names * 2
         case ast.alias(name=name, asname=new_name):
             return [new_name or name.partition(".")[0]]
-    name = getattr(node, "name", None)  # of a function, a class, an exception, a pattern
-    return [name] if isinstance(name, str) else []
+    of_node = getattr(node, "name", None)  # a function, a class, an exception, a pattern
+    return [of_node] if isinstance(of_node, str) else []
 
 
 def _characters(text: str, offset: int) -> int:
