@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Value = Meaning | ast.expr
 """What an expression in a function stands for; a name of its module for itself, till it is looked up."""
-FOLLOWED = frozenset((Special.SELF, Special.CONTEXT, Special.KEYS))
+FOLLOWED = frozenset((Special.SELF, Special.CONTEXT))
 Call = tuple[Function, frozenset[tuple[str, Value]], bool]
 """A function, what is known of its parameters, and whether it is called whenever the worker succeeds."""
 

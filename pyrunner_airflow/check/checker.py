@@ -11,7 +11,7 @@ from pyrunner_airflow.check.flow import Flow
 from pyrunner_airflow.check.modules import Class, ForeignModule, Module, Modules, Special
 from pyrunner_airflow.check.ordering import Ordering
 from pyrunner_airflow.check.profile import find_workers
-from pyrunner_airflow.check.reporter import Cell, Reporter
+from pyrunner_airflow.check.reporter import Reporter
 from pyrunner_airflow.check.source import Site
 from pyrunner_airflow.tasklist.diagnostics import quote
 from pyrunner_airflow.tasklist.fields import Column
@@ -86,7 +86,7 @@ class Checker:
         modules = self._modules.setdefault(key, Modules(*key))
         module = modules.find(name)
         python = next(filter(None, map(self._list.options.python_of, rows)), None)
-        report, cell = self._reporter.report, Cell(rows, Column.MODULE_NAME)
+        report, cell = self._reporter.report, (rows, Column.MODULE_NAME)
         if isinstance(module, Module):
             if not module.error:
                 return module
@@ -122,7 +122,7 @@ class Checker:
 
     def _check_worker(self, module: Module | ForeignModule, name: str, rows: Rows) -> Flow | None:
         """Check one worker class; return what it does with the context, None if nobody knows."""
-        report, cell = self._reporter.report, Cell(rows, Column.WORKER_NAME)
+        report, cell = self._reporter.report, (rows, Column.WORKER_NAME)
         worker = module.look_up(name)
         where = self._reporter.shown(module.file) if isinstance(module, Module) else module.name
         if isinstance(worker, Class) and worker.is_worker is not False:

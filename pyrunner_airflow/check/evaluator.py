@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 HOOKS = ("on_start", "on_success", "on_fail", "on_exit", "on_destroy")
 """PyRunner's, besides ``run``; `on_start` and `on_destroy` are those of 5.3.0."""
 
-SELF, CONTEXT, KEYS, UNKNOWN = Special.SELF, Special.CONTEXT, Special.KEYS, Special.UNKNOWN
+SELF, CONTEXT, UNKNOWN = Special.SELF, Special.CONTEXT, Special.UNKNOWN
 # Python's own that look at what they are given, and keep none of it.
 _LOOKERS = frozenset(
     """
     all any bool dict enumerate hasattr id isinstance iter len list print repr set sorted str tuple type
     """.split()  # noqa: SIM905
 )
-_OF_CONTEXT = {"shared_dict": CONTEXT, "keys": KEYS, "interactive": UNKNOWN}
+# What is asked of the keys can as well be asked of the context itself.
+_OF_CONTEXT = {"shared_dict": CONTEXT, "keys": CONTEXT, "interactive": UNKNOWN}
 _SUBSCRIPTS = {ast.Load: "__getitem__", ast.Store: "__setitem__", ast.Del: "__delitem__"}
 _MISSING_KEY = frozenset(("KeyError", "LookupError", "Exception", "BaseException"))
 
@@ -68,8 +69,6 @@ class _Body(ast.NodeVisitor):
         """Whether this place is reached whenever the worker succeeds."""
         return self._is_certain and not self._branches
 
-    # What becomes of a value
-
     def _use(self, *nodes: ast.AST, is_branch: bool = False, is_guarded: bool = False) -> None:
         """Visit nodes whose values go where they are not followed.
 
@@ -79,10 +78,8 @@ class _Body(ast.NodeVisitor):
         self._branches += is_branch
         self._guards += is_guarded
         for node in nodes:
-            value = self.visit(node)
-            if value is SELF or value is CONTEXT:
+            if self.visit(node) in FOLLOWED:
                 self._flow.escape()
-            self._look(value)
         self._branches -= is_branch
         self._guards -= is_guarded
 
@@ -94,7 +91,7 @@ class _Body(ast.NodeVisitor):
 
     def _look(self, value: Value) -> None:
         """Note that all of the context is looked at, if it is the context."""
-        if value is CONTEXT or value is KEYS:
+        if value is CONTEXT:
             self._flow.may_read_more = True
 
     def _store(self, target: ast.expr, value: Value) -> None:
@@ -110,8 +107,6 @@ class _Body(ast.NodeVisitor):
         if before in FOLLOWED or value in FOLLOWED:
             self._flow.escape()
 
-    # Statements, and all that is not told below
-
     def visit(self, node: ast.AST) -> Value:
         visitor = getattr(self, f"visit_{type(node).__name__}", self.generic_visit)
         found: Value | None = visitor(node)
@@ -120,22 +115,20 @@ class _Body(ast.NodeVisitor):
     def generic_visit(self, node: ast.AST) -> None:
         is_comprehension = isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
         for field, value in ast.iter_fields(node):
-            parts = [
-                part for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST)
-            ]
-            match field:
-                case "test" | "ifs":
+            values = value if isinstance(value, list) else [value]
+            parts = [part for part in values if isinstance(part, ast.AST)]
+            match node, field:
+                case (_, "test" | "ifs") | (ast.Expr(), _):
                     for part in parts:
                         self.visit(part)
-                case "iter":
+                case (_, "iter") | (ast.Starred(), "value"):
                     self._iterate(value)
-                case "target" | "optional_vars" if value:
+                case (_, "target" | "optional_vars") if value:
                     self._store(value, UNKNOWN)
+                case ast.FormattedValue(), "value":
+                    self._look(self.visit(value))
                 case _:
                     self._use(*parts, is_branch=is_comprehension or field in ("body", "orelse"))
-
-    def visit_Expr(self, node: ast.Expr) -> None:
-        self.visit(node.value)
 
     def visit_Assign(self, node: ast.Assign | ast.AnnAssign) -> None:
         value = self.visit(node.value) if node.value else UNKNOWN
@@ -174,8 +167,6 @@ class _Body(ast.NodeVisitor):
     visit_TryStar = visit_Try
     visit_AsyncWith = visit_With
     visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
-
-    # Expressions
 
     def visit_Constant(self, node: ast.Constant) -> Value:
         return node.value if isinstance(node.value, str) else UNKNOWN
@@ -226,7 +217,7 @@ class _Body(ast.NodeVisitor):
         values = [self.visit(operand) for operand in operands]
         for number, operator in enumerate(node.ops):
             left, right = values[number : number + 2]
-            if isinstance(operator, (ast.In, ast.NotIn)) and right in (CONTEXT, KEYS):
+            if isinstance(operator, (ast.In, ast.NotIn)) and right is CONTEXT:
                 self._operate("__contains__", left, operands[number])
             elif not isinstance(operator, (ast.Is, ast.IsNot)):
                 self._look(left)
@@ -242,22 +233,12 @@ class _Body(ast.NodeVisitor):
         self._store(node.target, value)
         return value
 
-    def visit_FormattedValue(self, node: ast.FormattedValue) -> None:
-        self._look(self.visit(node.value))
-        if node.format_spec:
-            self._use(node.format_spec)
-
-    def visit_Starred(self, node: ast.Starred) -> None:
-        self._iterate(node.value)
-
     def visit_Dict(self, node: ast.Dict) -> None:
         for key, value in zip(node.keys, node.values, strict=True):
             if key:
                 self._use(key, value)
             else:
                 self._iterate(value)
-
-    # Calls
 
     def visit_Call(self, node: ast.Call) -> Value:
         callee = node.func
@@ -320,7 +301,7 @@ class _Body(ast.NodeVisitor):
     def _call_context(self, method: str, node: ast.Call, arguments: Arguments) -> Value:
         """Read a call of one of the context's methods."""
         if method == "keys":
-            return KEYS
+            return CONTEXT
         if method == "update":
             for argument in node.args:
                 for name in argument.keys if isinstance(argument, ast.Dict) else [None]:

@@ -8,6 +8,18 @@ if TYPE_CHECKING:
     from pyrunner_airflow.check.source import Site
 
 
+# What the context's methods, and operators by the names of theirs, do with a key.
+_EFFECTS = {
+    **dict.fromkeys(("get", "has_key", "__contains__"), "reads"),
+    "__getitem__": "reads needs",
+    **dict.fromkeys(("set", "__setitem__"), "writes gives changes"),
+    "setdefault": "reads writes gives",
+    "__iadd__": "reads needs writes changes",
+    **dict.fromkeys(("pop", "__delitem__"), "reads needs changes"),
+    **dict.fromkeys(("items", "values", "copy", "clear", "popitem", "__iter__", "__len__"), "reads"),
+}
+
+
 class Flow:
     """What a worker does with the context, each key with the first place where it does.
 
@@ -34,49 +46,27 @@ class Flow:
 
         key: None for one that can't be told.
         is_certain: whether it is called whenever the worker succeeds.
-        is_needed: whether a key that is not there would be an error.
+        is_needed: whether a key that is not there would be an error, if the method needs it.
         """
-        match method:
-            case "get" | "has_key" | "__contains__":
-                self._read(key, site, is_needed=False)
-            case "set" | "__setitem__":
-                self._write(key, site, is_certain)
-            case "setdefault":
-                self._read(key, site, is_needed=False)
-                self._write(key, site, is_certain=False)
-            case "__getitem__":
-                self._read(key, site, is_needed)
-            case "__iadd__":
-                self._read(key, site, is_needed)
-                self._write(key, site, is_certain, is_new=False)
-            case "pop" | "__delitem__":
-                self._read(key, site, is_needed)
-                if key is not None and is_certain and (is_needed or method == "__delitem__"):
-                    self.changes.setdefault(key, site)
-            case "items" | "values" | "copy" | "clear" | "popitem" | "__iter__" | "__len__":
-                self.may_read_more = True
-            case _:
-                self.escape()
-
-    def _read(self, key: str | None, site: Site, is_needed: bool) -> None:
-        if key is None:
-            self.may_read_more = True
-            return
-        self.reads.setdefault(key, site)
-        if is_needed:
-            self.needs.setdefault(key, site)
+        effects = _EFFECTS.get(method)
+        if effects is None:
+            self.escape()
+        elif key is None:
+            self.may_read_more |= "reads" in effects
+            self.may_write_more |= "writes" in effects
         else:
-            self._optional.add(key)
-
-    def _write(self, key: str | None, site: Site, is_certain: bool, is_new: bool = True) -> None:
-        if key is None:
-            self.may_write_more = True
-            return
-        self.writes.setdefault(key, site)
-        if is_new:
-            self.gives.add(key)
-        if is_certain:
-            self.changes.setdefault(key, site)
+            if "reads" in effects:
+                self.reads.setdefault(key, site)
+                if is_needed and "needs" in effects:
+                    self.needs.setdefault(key, site)
+                else:
+                    self._optional.add(key)
+            if "writes" in effects:
+                self.writes.setdefault(key, site)
+            if "gives" in effects:
+                self.gives.add(key)
+            if "changes" in effects and is_certain and (is_needed or method != "pop"):
+                self.changes.setdefault(key, site)
 
     def escape(self) -> None:
         """Note that the context is out of sight."""

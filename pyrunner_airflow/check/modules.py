@@ -34,7 +34,6 @@ class Special(Enum):
     FOREIGN = "something of Python itself: no worker"
     SELF = "the worker that is read"
     CONTEXT = "its context"
-    KEYS = "the context's keys"
     UNKNOWN = "nobody knows"
     MISSING = "nothing"
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pyrunner_airflow.check.flow import Flow
-from pyrunner_airflow.check.reporter import Cell, rows_text
+from pyrunner_airflow.check.reporter import rows_text
 from pyrunner_airflow.tasklist.diagnostics import quote
 from pyrunner_airflow.tasklist.fields import Column
 
@@ -86,7 +86,7 @@ class Ordering:
         else:
             message += f"only {rows_text(ids)}, after it, {write}"
             hint = "Let a row above it write the key."
-        self._reporter.report("unordered-read", Cell([reader.row], Column.PARENT_IDS), message, hint)
+        self._reporter.report("unordered-read", ([reader.row], Column.PARENT_IDS), message, hint)
 
     def _check_changes(self, key: str, changers: list[_Step]) -> None:
         """Report rows that change a key side by side: of those in order, each is above the next."""
@@ -100,7 +100,7 @@ class Ordering:
         where = self._reporter.where(last.flow.changes[key])
         message = f"{rows_text(beside)} change the context's {quote(key)} side by side ({where})"
         hint = "The later one wins. Let them wait for each other, or give each a key of its own."
-        self._reporter.report("unordered-writes", Cell([last.row], Column.PARENT_IDS), message, hint)
+        self._reporter.report("unordered-writes", ([last.row], Column.PARENT_IDS), message, hint)
 
     def _check_unwritten(self) -> None:
         available = {key for step in self._steps for key in step.flow.gives}.union(self._given)

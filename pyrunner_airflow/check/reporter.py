@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyrunner_airflow.check.source import Site
 from pyrunner_airflow.tasklist.diagnostics import Problems, did_you_mean
@@ -16,18 +16,13 @@ if TYPE_CHECKING:
     from pyrunner_airflow.tasklist import Diagnostic, TaskRow
     from pyrunner_airflow.tasklist.fields import Column
 
+    Rows = Sequence[TaskRow]
+
 _WARNINGS = frozenset(
     ("true-is-failure", "unknown-hook", "unordered-read", "unordered-writes", "unwritten-key")
 )
 # A near match costs a comparison with every name that there is.
 _NEAR_MATCHES = 10
-
-
-class Cell(NamedTuple):
-    """A column of rows that have the same problem, which is told at the first of them."""
-
-    rows: Sequence[TaskRow]
-    column: Column
 
 
 class Reporter:
@@ -50,13 +45,13 @@ class Reporter:
         """All of them, once each: a base class is looked at with each class that extends it."""
         return tuple(dict.fromkeys(self._problems.as_error().diagnostics))
 
-    def report(self, code: str, where: Site | Cell, message: str, hint: str) -> None:
-        """Add a problem of a module, or of the list."""
+    def report(self, code: str, where: Site | tuple[Rows, Column], message: str, hint: str) -> None:
+        """Add a problem of a module, or of a column of the list, at the first of the rows that have it."""
         if isinstance(where, Site):
             problems, place = self._problems.of(self.shown(where.source.file)), where.place
         else:
-            first, *others = where.rows
-            problems, place = self._problems, Row(first.line, self._lines[first.line - 1]).place(where.column)
+            (first, *others), column = where
+            problems, place = self._problems, Row(first.line, self._lines[first.line - 1]).place(column)
             message += f" (also {rows_text(row.id for row in others)})" if others else ""
         add = problems.warning if self.is_unsure or code in _WARNINGS else problems.error
         add(code, place, message, hint)
