@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import ast
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyrunner_airflow.check.flow import Flow
 from pyrunner_airflow.check.modules import Function, Meaning, Special
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from pyrunner_airflow.check.modules import Attribute, Class
 
 Value = Meaning | ast.expr
 """What an expression in a function stands for; a name of its module for itself, till it is looked up."""
 FOLLOWED = frozenset((Special.SELF, Special.CONTEXT))
+Arguments = dict[int | str, Value]
+"""What a call's arguments stand for, by their numbers and names; ``*`` is there if there may be others."""
 Call = tuple[Function, frozenset[tuple[str, Value]], bool]
 """A function, what is known of its parameters, and whether it is called whenever the worker succeeds."""
 
+PROPERTIES = frozenset(("property", "cached_property"))
 # Decorators after which a function still does what it says.
 _TRANSPARENT = frozenset(
     """
@@ -27,41 +30,6 @@ _TRANSPARENT = frozenset(
     staticmethod wraps
     """.split()  # noqa: SIM905
 )
-
-
-class Arguments(NamedTuple):
-    """What a call's arguments stand for; `is_whole` is whether there are no others."""
-
-    positional: Sequence[Value] = ()
-    named: Mapping[str, Value] = {}
-    is_whole: bool = True
-
-    @property
-    def hold_context(self) -> bool:
-        """Whether the context, or the worker that holds it, is one of them."""
-        return not FOLLOWED.isdisjoint((*self.positional, *self.named.values()))
-
-    def bind(self, function: Function) -> dict[str, Value] | None:
-        """Return what is known of a function's parameters; None if the context goes into its ``*args``."""
-        parameters = function.node.args
-        names = [parameter.arg for parameter in (*parameters.posonlyargs, *parameters.args)]
-        only_named = [parameter.arg for parameter in parameters.kwonlyargs]
-        rest = [value for name, value in self.named.items() if name not in (*names, *only_named)]
-        if not FOLLOWED.isdisjoint((*self.positional[len(names) :], *rest)):
-            return None
-        given: dict[str, Value] = {}
-        if self.is_whole:
-            last = names[len(names) - len(parameters.defaults) :]
-            defaults = zip([*last, *only_named], [*parameters.defaults, *parameters.kw_defaults], strict=True)
-            given |= {name: function.module.evaluate(node) for name, node in defaults if node}
-        given |= {**dict(zip(names, self.positional, strict=False)), **self.named}
-        # A text in a variable that changes is none to be relied on.
-        changed = {name for name, times in function.assignments.items() if times > 1}
-        return {
-            name: value
-            for name, value in given.items()
-            if value in FOLLOWED or (isinstance(value, str) and name not in changed)
-        }
 
 
 class Calls:
@@ -86,20 +54,36 @@ class Calls:
         if not isinstance(method, Function):
             self.flow.escape()
             return
-        if method.is_property:
+        if method.decorators & PROPERTIES:
             self.hand_on(arguments)
-            arguments = Arguments()
-        if "staticmethod" not in method.decorators:
+            arguments = {}
+        if "staticmethod" in method.decorators:
+            self.add(method, arguments, is_certain)
+        else:
             first = Special.UNKNOWN if "classmethod" in method.decorators else Special.SELF
-            arguments = arguments._replace(positional=[first, *arguments.positional])
-        self.add(method, arguments, is_certain)
+            self.add(method, {-1: first, **arguments}, is_certain, first=-1)
 
-    def add(self, function: Function, arguments: Arguments, is_certain: bool) -> None:
-        """Add a call of a function."""
-        values = arguments.bind(function)
-        if values is None or not function.decorators <= _TRANSPARENT:
+    def add(self, function: Function, arguments: Arguments, is_certain: bool, first: int = 0) -> None:
+        """Add a call of a function; `first` is the number of its first parameter."""
+        parameters = function.node.args
+        names = [parameter.arg for parameter in (*parameters.posonlyargs, *parameters.args)]
+        only_named = [parameter.arg for parameter in parameters.kwonlyargs]
+        known: dict[int | str, str] = {name: name for name in (*names, *only_named)}
+        known.update(enumerate(names, first))
+        is_followed = not FOLLOWED.isdisjoint(arguments[key] for key in arguments.keys() - known.keys())
+        if is_followed or not function.decorators <= _TRANSPARENT:
             self.flow.escape()
             return
+        values: dict[str, Value] = {}
+        if "*" not in arguments:
+            last = names[len(names) - len(parameters.defaults) :]
+            defaults = zip([*last, *only_named], [*parameters.defaults, *parameters.kw_defaults], strict=True)
+            values = {name: function.module.evaluate(node) for name, node in defaults if node}
+        values |= {known[key]: value for key, value in arguments.items() if key in known}
+        # A text in a variable that changes is none to be relied on.
+        for name in [name for name, value in values.items() if value not in FOLLOWED]:
+            if not isinstance(values[name], str) or function.assignments[name] > 1:
+                del values[name]
         call = function, frozenset(values.items()), is_certain
         if call not in self._made:
             self._made.add(call)
@@ -107,5 +91,5 @@ class Calls:
 
     def hand_on(self, arguments: Arguments) -> None:
         """Note that arguments go where they are not followed."""
-        if arguments.hold_context:
+        if not FOLLOWED.isdisjoint(arguments.values()):
             self.flow.escape()

@@ -73,15 +73,14 @@ class Checker:
                     flow = None
                 flows.update(dict.fromkeys((row.id for row in its_rows), flow))
         Ordering(self._list.rows, flows, self._list.options.cvar, self._reporter).check()
-        notes = tuple(self._notes)
         if self._doubt:
-            note = f"{self._doubt}; looked for workers in {self._shown(self._folders)}"
             unfound = f"; not found there: {', '.join(self._unfound)}" if self._unfound else ""
-            notes = (note + unfound, *notes)
-        return Findings(self._reporter.diagnostics, flows, notes)
+            note = f"{self._doubt}; looked for workers in {self._shown(self._folders)}{unfound}"
+            self._notes.insert(0, note)
+        return Findings(self._reporter.diagnostics, flows, tuple(self._notes))
 
     def _find_module(self, name: str, rows: Rows) -> Module | ForeignModule | None:
-        """Return the module of these rows if there can be workers in it; report it if not."""
+        """Return the module of these rows, if there can be workers in it."""
         key = self._root, find_folder(self._folders, name)
         modules = self._modules.setdefault(key, Modules(*key))
         module = modules.find(name)
@@ -91,7 +90,7 @@ class Checker:
             if not module.error:
                 return module
             if python:
-                self._note(f"{self._reporter.shown(module.file)} is not of this Python's syntax", python)
+                self._note(f"{self._shown([module.file])} is not of this Python's syntax", python)
             else:
                 message = f"Python can't read this module: {module.error.msg}"
                 hint = "Mend it: no row whose worker is in it can start."
@@ -99,8 +98,8 @@ class Checker:
         elif module and not (module.is_folder or module.is_standard):
             return module
         elif module and module.is_standard:
-            hidden = modules.hidden(name)
-            found = f", which Python finds before {self._reporter.shown(hidden)}" if hidden else ""
+            hidden = modules.file(name.partition(".")[0])
+            found = f", which Python finds before {self._shown([hidden])}" if hidden else ""
             message = f"{name} is a module of Python's own{found}"
             hint = "Give the workers' module another name."
             report("standard-module", cell, message, hint)
@@ -150,8 +149,7 @@ class Checker:
         return None
 
     def _note(self, what: str, python: str) -> None:
-        note = f"{self._list.source}: {what}; nothing was asked of {python}, which runs it"
-        self._notes.append(note)
+        self._notes.append(f"{self._list.source}: {what}; nothing was asked of {python}, which runs it")
 
     def _shown(self, paths: Iterable[str]) -> str:
         return ", ".join(map(self._reporter.shown, paths))

@@ -52,29 +52,31 @@ def _check_hook_names(worker: Class, reporter: Reporter) -> None:
                 continue
             hint = did_you_mean(name, HOOKS, limit=1, cutoff=0.7)
             hint += "PyRunner calls run, on_start, on_success, on_fail, on_exit and on_destroy."
-            reporter.report("unknown-hook", method.site, f"nothing calls {method.name}", hint)
+            reporter.report(
+                "unknown-hook", Site(method.module, method.node), f"nothing calls {method.name}", hint
+            )
 
 
 def _check_parameters(method: Function, phase: str, reporter: Reporter) -> None:
-    parameters = method.node.args
+    site, parameters = Site(method.module, method.node), method.node.args
     positional = [*parameters.posonlyargs, *parameters.args]
     needed = positional[: len(positional) - len(parameters.defaults)]
     given = 0 if "staticmethod" in method.decorators else 1
     if given > len(positional) and not parameters.vararg:
         message = f"{method.name} lacks its parameter self"
         hint = f"Write def {phase}(self)."
-        reporter.report("run-with-parameters", method.site, message, hint)
+        reporter.report("run-with-parameters", site, message, hint)
     named = zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
     surplus = [*needed[given:], *(parameter for parameter, default in named if default is None)]
     if surplus:
         names = ", ".join(parameter.arg for parameter in surplus)
         message = f"{method.name} is called without arguments, but needs {names}"
         hint = "The row's ARGUMENTS are self.argv; what other rows left is in self.context."
-        reporter.report("run-with-parameters", method.site, message, hint)
+        reporter.report("run-with-parameters", site, message, hint)
 
 
 def _check_results(method: Function, phase: str, reporter: Reporter) -> None:
-    nodes = list(walk(method.body))
+    site, nodes = Site(method.module, method.node), list(walk(method.body))
     is_generator = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in nodes)
     if is_generator or isinstance(method.node, ast.AsyncFunctionDef):
         kind, way = ("generator", "a plain loop") if is_generator else ("coroutine", "asyncio.run(...)")
@@ -82,7 +84,7 @@ def _check_results(method: Function, phase: str, reporter: Reporter) -> None:
             f"{method.name} is a {kind}: called, it does nothing but return one, which is no return code"
         )
         hint = f"Let it be a plain function, with {way} in it."
-        reporter.report("invalid-return-code", method.site, message, hint)
+        reporter.report("invalid-return-code", site, message, hint)
         return
     for value in (node.value for node in nodes if isinstance(node, ast.Return) and node.value):
         if isinstance(value, ast.Constant) and value.value is True:

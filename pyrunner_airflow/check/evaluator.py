@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from pyrunner_airflow.check.calls import FOLLOWED, Arguments, Calls
+from pyrunner_airflow.check.calls import FOLLOWED, PROPERTIES, Calls
 from pyrunner_airflow.check.modules import Function, Special
 from pyrunner_airflow.check.source import Site
 
 if TYPE_CHECKING:
-    from pyrunner_airflow.check.calls import Call, Value
+    from pyrunner_airflow.check.calls import Arguments, Call, Value
     from pyrunner_airflow.check.flow import Flow
     from pyrunner_airflow.check.modules import Class, FunctionNode
 
@@ -41,7 +41,7 @@ def flow_of(worker: Class) -> Flow:
         calls.flow.escape()
     for name in ("__init__", "run", *HOOKS):
         if method := worker.find(name):
-            arguments = Arguments([CONTEXT] if name == "__init__" else [])
+            arguments: Arguments = {0: CONTEXT} if name == "__init__" else {}
             calls.add_method(method, arguments, is_certain=name != "on_fail")
         for call in calls:
             _Body(calls, call).read()
@@ -70,11 +70,7 @@ class _Body(ast.NodeVisitor):
         return self._is_certain and not self._branches
 
     def _use(self, *nodes: ast.AST, is_branch: bool = False, is_guarded: bool = False) -> None:
-        """Visit nodes whose values go where they are not followed.
-
-        is_branch: they may be left out, or done more than once.
-        is_guarded: it does not matter if a key is missing there.
-        """
+        """Visit nodes whose values go out of sight; a branch may be left out, in a guard no key need be there."""
         self._branches += is_branch
         self._guards += is_guarded
         for node in nodes:
@@ -197,8 +193,8 @@ class _Body(ast.NodeVisitor):
         method = worker.find(name)
         if isinstance(method, Function):
             # One that is no property may be called later, with whatever arguments.
-            is_certain = method.is_property and self._is_sure
-            self._calls.add_method(method, Arguments(is_whole=method.is_property), is_certain)
+            is_certain = self._is_sure and bool(method.decorators & PROPERTIES)
+            self._calls.add_method(method, {"*": UNKNOWN}, is_certain)
         elif name == "__dict__" or worker.runs_code(name):
             self._flow.escape()
         return worker.constant(name)
@@ -245,7 +241,11 @@ class _Body(ast.NodeVisitor):
         method = callee.attr if isinstance(callee, ast.Attribute) else None
         base = callee.value if isinstance(callee, ast.Attribute) else callee
         if method and _calls(base, "super"):
-            self._call_super(method, self._arguments(node))
+            arguments, owner = self._arguments(node), self._function.owner
+            if owner is None:
+                self._flow.escape()
+            elif found := self._calls.worker.find(method, after=owner):
+                self._calls.add_method(found, arguments, self._is_sure)
             return UNKNOWN
         holder = self.visit(base)
         arguments = self._arguments(node)
@@ -259,43 +259,36 @@ class _Body(ast.NodeVisitor):
                 self._calls.hand_on(arguments)
         elif holder in FOLLOWED and not method:
             self._flow.escape()
-        elif arguments.hold_context:
+        elif not FOLLOWED.isdisjoint(arguments.values()):
             return self._call_function(callee if isinstance(holder, ast.expr) else None, arguments)
         return UNKNOWN
 
     def _arguments(self, node: ast.Call) -> Arguments:
-        positional = [self.visit(argument) for argument in node.args]
-        named = {keyword.arg or "**": self.visit(keyword.value) for keyword in node.keywords}
-        is_whole = "**" not in named
-        self._look(named.pop("**", UNKNOWN))
-        arguments = Arguments(positional, named, is_whole)
+        arguments: Arguments = dict(enumerate(map(self.visit, node.args)))
+        for keyword in node.keywords:
+            arguments[keyword.arg or "*"] = self.visit(keyword.value)
+        if "*" in arguments:
+            self._look(arguments["*"])
+            arguments["*"] = UNKNOWN
         if any(isinstance(argument, ast.Starred) for argument in node.args):
             self._calls.hand_on(arguments)  # who knows which is which
-            return Arguments(is_whole=False)
+            return {"*": UNKNOWN}
         return arguments
-
-    def _call_super(self, name: str, arguments: Arguments) -> None:
-        owner = self._function.owner
-        if owner is None:
-            self._flow.escape()
-        elif method := self._calls.worker.find(name, after=owner):
-            self._calls.add_method(method, arguments, self._is_sure)
 
     def _call_function(self, callee: ast.expr | None, arguments: Arguments) -> Value:
         """Read a call of something of the module that is given the context, or the worker."""
         function = self._function.module.evaluate(callee) if callee else UNKNOWN
         name = callee.id if isinstance(callee, ast.Name) and function is Special.FOREIGN else None
-        if isinstance(function, Function):
-            self._calls.add(function, arguments, self._is_sure)
-            return UNKNOWN
-        if name in _LOOKERS:
-            for value in arguments.positional:
-                self._look(value)
-            return UNKNOWN
-        match name, arguments.positional:
-            case "getattr", [Special.SELF, str(attribute), *default] if FOLLOWED.isdisjoint(default):
+        match [name, *arguments.values()]:
+            case _ if isinstance(function, Function):
+                self._calls.add(function, arguments, self._is_sure)
+            case [str(), *values] if name in _LOOKERS:
+                for value in values:
+                    self._look(value)
+            case ["getattr", Special.SELF, str(attribute), *default] if FOLLOWED.isdisjoint(default):
                 return self._of_self(attribute)
-        self._flow.escape()
+            case _:
+                self._flow.escape()
         return UNKNOWN
 
     def _call_context(self, method: str, node: ast.Call, arguments: Arguments) -> Value:
@@ -309,7 +302,7 @@ class _Body(ast.NodeVisitor):
             for keyword in node.keywords:
                 self._operate("set", keyword.arg or UNKNOWN, keyword.value)
             return UNKNOWN
-        key = (*arguments.positional, arguments.named.get("key", UNKNOWN))[0]
+        key = arguments.get(0, arguments.get("key", UNKNOWN))
         named = (keyword.value for keyword in node.keywords if keyword.arg == "key")
         has_default = len(node.args) + len(node.keywords) > 1
         self._operate(method, key, (*node.args, *named, node)[0], has_default)
@@ -318,14 +311,9 @@ class _Body(ast.NodeVisitor):
     def _operate(self, method: str, key: Value, node: ast.expr, has_default: bool = False) -> None:
         """Note what a method of the context does with a key; `node` is where the key stands."""
         module = self._function.module
-        text = module.evaluate(key) if isinstance(key, ast.expr) else key
-        self._flow.operate(
-            method,
-            text if isinstance(text, str) else None,
-            Site(module, node),
-            is_certain=self._is_sure,
-            is_needed=not (has_default or self._guards),
-        )
+        found = module.evaluate(key) if isinstance(key, ast.expr) else key
+        text = found if isinstance(found, str) else None
+        self._flow.operate(method, text, Site(module, node), self._is_sure, not (has_default or self._guards))
 
 
 def _calls(node: ast.expr, name: str) -> bool:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib.util
-import os
 import sys
 from collections import Counter
 from enum import Enum
 from functools import cached_property
 from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import NamedTuple
 
-from pyrunner_airflow.check.source import Site, Source, bindings, walk
+from pyrunner_airflow.check.source import Source, bindings, walk
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -147,11 +147,6 @@ class Function:
         self.owner = owner
 
     @property
-    def site(self) -> Site:
-        """Where it stands."""
-        return Site(self.module, self.node)
-
-    @property
     def name(self) -> str:
         """Its own name, behind that of its class."""
         name: str = getattr(self.node, "name", "lambda")
@@ -167,11 +162,6 @@ class Function:
         """The last names of its decorators; "" for what is no name."""
         nodes = [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
         return {_last_name(node.func if isinstance(node, ast.Call) else node) for node in nodes}
-
-    @property
-    def is_property(self) -> bool:
-        """Whether naming it calls it."""
-        return not self.decorators.isdisjoint(("property", "cached_property"))
 
     @cached_property
     def assignments(self) -> Counter[str]:
@@ -197,13 +187,12 @@ class Class:
     @cached_property
     def own(self) -> dict[str, Function | Attribute]:
         """What the class itself defines."""
-        own: dict[str, Function | Attribute] = {}
-        for name, node, is_certain in bindings(self.node.body):
-            if is_certain and isinstance(node, FunctionNode):
-                own[name] = Function(self.module, node, self)
-            else:
-                own[name] = Attribute(self.module, getattr(node, "value", None), is_certain)
-        return own
+        return {
+            name: Function(self.module, node, self)
+            if is_certain and isinstance(node, FunctionNode)
+            else Attribute(self.module, getattr(node, "value", None), is_certain)
+            for name, node, is_certain in bindings(self.node.body)
+        }
 
     @cached_property
     def mro(self) -> tuple[Class | Special, ...]:
@@ -218,12 +207,11 @@ class Class:
         if self.node.decorator_list or not is_plain or not _DYNAMIC.isdisjoint(self.own):
             found.append(Special.UNKNOWN)
         for base in map(self.module.evaluate, self.node.bases):
-            if isinstance(base, Class):
-                found += base.mro
-            elif isinstance(base, Special) and base is not Special.MISSING:
-                found.append(base)
-            else:
-                found.append(Special.UNKNOWN)
+            found += (
+                base.mro
+                if isinstance(base, Class)
+                else [base if isinstance(base, Special) else Special.UNKNOWN]
+            )
         # A class that several bases share comes after all of them.
         return tuple(reversed(dict.fromkeys(reversed(found))))
 
@@ -232,12 +220,12 @@ class Class:
         """Whether it extends pyrunner's Worker; None where that can't be told."""
         if Special.WORKER in self.mro or Special.SHELL_WORKER in self.mro:
             return True
-        return None if Special.UNKNOWN in self.mro else False
+        return None if Special.UNKNOWN in self.mro or Special.MISSING in self.mro else False
 
     @property
     def is_open(self) -> bool:
         """Whether it may have methods that can't be seen."""
-        return Special.UNKNOWN in self.mro or Special.FOREIGN in self.mro
+        return not {Special.UNKNOWN, Special.MISSING, Special.FOREIGN}.isdisjoint(self.mro)
 
     @cached_property
     def classes(self) -> list[Class]:
@@ -304,9 +292,10 @@ class Modules:
             return method if isinstance(method, Function) else base.constant(name)
         return base if base is Special.FOREIGN else Special.UNKNOWN
 
-    def hidden(self, name: str) -> str | None:
-        """Return the app's file that Python never imports, since it has a module of that name itself."""
-        return _file(name.partition(".")[0], self._folder)
+    def file(self, name: str, folder: str | None = None) -> str | None:
+        """Return the file of a top-level module that the worker folder has, or another one."""
+        spec = PathFinder.find_spec(name, [folder or self._folder])
+        return spec.origin if spec else None
 
     def names(self) -> list[str]:
         """Return the top-level modules that the app has."""
@@ -316,7 +305,7 @@ class Modules:
 
     def _find(self, name: str) -> Module | ForeignModule | None:
         top, *below = name.split(".")
-        if top == "pyrunner" or (top in sys.stdlib_module_names and not _file(top, self._root)):
+        if top == "pyrunner" or (top in sys.stdlib_module_names and not self.file(top, self._root)):
             return ForeignModule(name)
         spec = PathFinder.find_spec(top, [self._root, self._folder])
         if not spec:
@@ -339,14 +328,7 @@ class Modules:
             return True
         if spec and spec.origin:  # without an origin it is a mere folder of that name
             return True
-        parts = self._root.split(os.sep)
-        above = [os.sep.join(parts[:count]) or os.sep for count in range(1, len(parts))]
-        return PathFinder.find_spec(top, above) is not None
-
-
-def _file(top: str, folder: str) -> str | None:
-    spec = PathFinder.find_spec(top, [folder])
-    return spec.origin if spec else None
+        return PathFinder.find_spec(top, [*map(str, Path(self._root).parents)]) is not None
 
 
 def _last_name(node: ast.expr) -> str:

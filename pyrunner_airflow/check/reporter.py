@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
     Rows = Sequence[TaskRow]
 
-_WARNINGS = frozenset(
-    ("true-is-failure", "unknown-hook", "unordered-read", "unordered-writes", "unwritten-key")
-)
+_WARNINGS = ("true-is-failure", "unknown-hook", "unordered-read", "unordered-writes", "unwritten-key")
 # A near match costs a comparison with every name that there is.
 _NEAR_MATCHES = 10
 
@@ -53,8 +51,8 @@ class Reporter:
             (first, *others), column = where
             problems, place = self._problems, Row(first.line, self._lines[first.line - 1]).place(column)
             message += f" (also {rows_text(row.id for row in others)})" if others else ""
-        add = problems.warning if self.is_unsure or code in _WARNINGS else problems.error
-        add(code, place, message, hint)
+        report = problems.warning if self.is_unsure or code in _WARNINGS else problems.error
+        report(code, place, message, hint)
 
     def did_you_mean(self, name: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
         """Ask about the first unknown names alone: each is compared with all others."""
