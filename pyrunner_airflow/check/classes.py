@@ -7,8 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from pyrunner_airflow.check.evaluator import HOOKS
+from pyrunner_airflow.check.flow import Site
 from pyrunner_airflow.check.modules import Function, Special
-from pyrunner_airflow.check.source import Site, walk
+from pyrunner_airflow.check.source import walk
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _check_run_exists(worker: Class, reporter: Reporter) -> None:
     if is_abstract or (run is None and Special.SHELL_WORKER not in worker.mro):
         message = f"{worker.node.name} has no method run"
         hint = "Write one: def run(self). It is what the row does."
-        reporter.report("no-run", Site(worker.module, worker.node), message, hint)
+        reporter.in_module("no-run", worker, message, hint)
 
 
 def _check_hook_names(worker: Class, reporter: Reporter) -> None:
@@ -52,31 +53,29 @@ def _check_hook_names(worker: Class, reporter: Reporter) -> None:
                 continue
             hint = did_you_mean(name, HOOKS, limit=1, cutoff=0.7)
             hint += "PyRunner calls run, on_start, on_success, on_fail, on_exit and on_destroy."
-            reporter.report(
-                "unknown-hook", Site(method.module, method.node), f"nothing calls {method.name}", hint
-            )
+            reporter.in_module("unknown-hook", method, f"nothing calls {method.name}", hint)
 
 
 def _check_parameters(method: Function, phase: str, reporter: Reporter) -> None:
-    site, parameters = Site(method.module, method.node), method.node.args
+    parameters = method.node.args
     positional = [*parameters.posonlyargs, *parameters.args]
     needed = positional[: len(positional) - len(parameters.defaults)]
     given = 0 if "staticmethod" in method.decorators else 1
     if given > len(positional) and not parameters.vararg:
         message = f"{method.name} lacks its parameter self"
         hint = f"Write def {phase}(self)."
-        reporter.report("run-with-parameters", site, message, hint)
+        reporter.in_module("run-with-parameters", method, message, hint)
     named = zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
     surplus = [*needed[given:], *(parameter for parameter, default in named if default is None)]
     if surplus:
         names = ", ".join(parameter.arg for parameter in surplus)
         message = f"{method.name} is called without arguments, but needs {names}"
         hint = "The row's ARGUMENTS are self.argv; what other rows left is in self.context."
-        reporter.report("run-with-parameters", site, message, hint)
+        reporter.in_module("run-with-parameters", method, message, hint)
 
 
 def _check_results(method: Function, phase: str, reporter: Reporter) -> None:
-    site, nodes = Site(method.module, method.node), list(walk(method.body))
+    nodes = list(walk(method.body))
     is_generator = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in nodes)
     if is_generator or isinstance(method.node, ast.AsyncFunctionDef):
         kind, way = ("generator", "a plain loop") if is_generator else ("coroutine", "asyncio.run(...)")
@@ -84,18 +83,18 @@ def _check_results(method: Function, phase: str, reporter: Reporter) -> None:
             f"{method.name} is a {kind}: called, it does nothing but return one, which is no return code"
         )
         hint = f"Let it be a plain function, with {way} in it."
-        reporter.report("invalid-return-code", site, message, hint)
+        reporter.in_module("invalid-return-code", method, message, hint)
         return
     for value in (node.value for node in nodes if isinstance(node, ast.Return) and node.value):
         if isinstance(value, ast.Constant) and value.value is True:
             message = f"True is the return code 1: the row fails when {phase} returns it"
             hint = "Return nothing, 0 or False for success; a number for a failure."
-            reporter.report("true-is-failure", Site(method.module, value), message, hint)
+            reporter.in_module("true-is-failure", Site(method.module, value), message, hint)
         elif not _is_code(value):
             message = f"this is no return code: the row fails when {phase} returns it"
             hint = "Return nothing or 0 for success, a number from 1 for a failure; "
             hint += "put results into self.context."
-            reporter.report("invalid-return-code", Site(method.module, value), message, hint)
+            reporter.in_module("invalid-return-code", Site(method.module, value), message, hint)
 
 
 def _is_code(node: ast.expr) -> bool:

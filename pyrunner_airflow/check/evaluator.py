@@ -9,13 +9,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from pyrunner_airflow.check.calls import FOLLOWED, PROPERTIES, Calls
+from pyrunner_airflow.check.flow import FOLLOWED, PROPERTIES, Calls, Site
 from pyrunner_airflow.check.modules import Function, Special
-from pyrunner_airflow.check.source import Site
 
 if TYPE_CHECKING:
-    from pyrunner_airflow.check.calls import Arguments, Call, Value
-    from pyrunner_airflow.check.flow import Flow
+    from pyrunner_airflow.check.flow import Arguments, Call, Flow, Value
     from pyrunner_airflow.check.modules import Class, FunctionNode
 
 HOOKS = ("on_start", "on_success", "on_fail", "on_exit", "on_destroy")
@@ -70,7 +68,7 @@ class _Body(ast.NodeVisitor):
         return self._is_certain and not self._branches
 
     def _use(self, *nodes: ast.AST, is_branch: bool = False, is_guarded: bool = False) -> None:
-        """Visit nodes whose values go out of sight; a branch may be left out, in a guard no key need be there."""
+        """Visit nodes whose values go out of sight; a branch may be left out, a guard does without a key."""
         self._branches += is_branch
         self._guards += is_guarded
         for node in nodes:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from graphlib import TopologicalSorter
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyrunner_airflow.check.flow import Flow
+from pyrunner_airflow.check.flow import Flow, Site
 from pyrunner_airflow.check.reporter import rows_text
 from pyrunner_airflow.tasklist.diagnostics import quote
 from pyrunner_airflow.tasklist.fields import Column
+from pyrunner_airflow.tasklist.graph import layers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from pyrunner_airflow.check.reporter import Reporter
-    from pyrunner_airflow.check.source import Site
     from pyrunner_airflow.tasklist import TaskRow
 
     Rows = Sequence[TaskRow]
@@ -86,7 +85,7 @@ class Ordering:
         else:
             message += f"only {rows_text(ids)}, after it, {write}"
             hint = "Let a row above it write the key."
-        self._reporter.report("unordered-read", ([reader.row], Column.PARENT_IDS), message, hint)
+        self._reporter.in_list("unordered-read", Column.PARENT_IDS, [reader.row], message, hint)
 
     def _check_changes(self, key: str, changers: list[_Step]) -> None:
         """Report rows that change a key side by side: of those in order, each is above the next."""
@@ -100,7 +99,7 @@ class Ordering:
         where = self._reporter.where(last.flow.changes[key])
         message = f"{rows_text(beside)} change the context's {quote(key)} side by side ({where})"
         hint = "The later one wins. Let them wait for each other, or give each a key of its own."
-        self._reporter.report("unordered-writes", ([last.row], Column.PARENT_IDS), message, hint)
+        self._reporter.in_list("unordered-writes", Column.PARENT_IDS, [last.row], message, hint)
 
     def _check_unwritten(self) -> None:
         available = {key for step in self._steps for key in step.flow.gives}.union(self._given)
@@ -114,21 +113,19 @@ class Ordering:
             message = f"{rows} {_verb('read', ids)} the context's {quote(key)}, but no row writes it"
             hint = self._reporter.did_you_mean(key, sorted(available), quote)
             hint += "Let a row above write it, or give it a value in cvar below [pyrunner]."
-            self._reporter.report("unwritten-key", site, message, hint)
+            self._reporter.in_module("unwritten-key", site, message, hint)
 
 
 def _steps(rows: Rows, flows: Mapping[int, Flow | None]) -> Iterator[_Step]:
     unknown = Flow()
     unknown.escape()
-    by_id = {row.id: row for row in rows}
-    done: dict[int, int] = {}
-    for id_ in TopologicalSorter({row.id: row.parent_ids for row in rows}).static_order():
+    ended: dict[int, int] = {}
+    for number, row in enumerate(chain.from_iterable(layers(rows))):
         above = 0
-        for parent in by_id[id_].parent_ids:
-            above |= done[parent]
-        bit = 1 << len(done)
-        done[id_] = above | bit
-        yield _Step(by_id[id_], flows.get(id_) or unknown, bit, above)
+        for parent in row.parent_ids:
+            above |= ended[parent]
+        ended[row.id] = above | 1 << number
+        yield _Step(row, flows.get(row.id) or unknown, 1 << number, above)
 
 
 def _verb(verb: str, ids: Collection[int]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pyrunner_airflow.check.source import Site
 from pyrunner_airflow.tasklist.diagnostics import Problems, did_you_mean
 from pyrunner_airflow.tasklist.fields import Row
 from pyrunner_airflow.tasklist.graph import ranges
@@ -13,10 +12,13 @@ from pyrunner_airflow.tasklist.graph import ranges
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from pyrunner_airflow.check.flow import Site
+    from pyrunner_airflow.check.modules import Class, Function
     from pyrunner_airflow.tasklist import Diagnostic, TaskRow
+    from pyrunner_airflow.tasklist.diagnostics import Place
     from pyrunner_airflow.tasklist.fields import Column
 
-    Rows = Sequence[TaskRow]
+    Spot = Site | Class | Function
 
 _WARNINGS = ("true-is-failure", "unknown-hook", "unordered-read", "unordered-writes", "unwritten-key")
 # A near match costs a comparison with every name that there is.
@@ -43,14 +45,19 @@ class Reporter:
         """All of them, once each: a base class is looked at with each class that extends it."""
         return tuple(dict.fromkeys(self._problems.as_error().diagnostics))
 
-    def report(self, code: str, where: Site | tuple[Rows, Column], message: str, hint: str) -> None:
-        """Add a problem of a module, or of a column of the list, at the first of the rows that have it."""
-        if isinstance(where, Site):
-            problems, place = self._problems.of(self.shown(where.source.file)), where.place
-        else:
-            (first, *others), column = where
-            problems, place = self._problems, Row(first.line, self._lines[first.line - 1]).place(column)
-            message += f" (also {rows_text(row.id for row in others)})" if others else ""
+    def in_list(self, code: str, column: Column, rows: Sequence[TaskRow], message: str, hint: str) -> None:
+        """Report a problem at the first of the rows that have it."""
+        first, *others = rows
+        message += f" (also {rows_text(row.id for row in others)})" if others else ""
+        place = Row(first.line, self._lines[first.line - 1]).place(column)
+        self._report(self._problems, code, place, message, hint)
+
+    def in_module(self, code: str, spot: Spot, message: str, hint: str) -> None:
+        """Report a problem of a module."""
+        problems = self._problems.of(self.shown(spot.module.file))
+        self._report(problems, code, spot.module.place(spot.node), message, hint)
+
+    def _report(self, problems: Problems, code: str, place: Place, message: str, hint: str) -> None:
         report = problems.warning if self.is_unsure or code in _WARNINGS else problems.error
         report(code, place, message, hint)
 
@@ -63,9 +70,9 @@ class Reporter:
         """Return a path as the list's own was given."""
         return path if os.path.isabs(self.source) else os.path.relpath(path)
 
-    def where(self, site: Site) -> str:
+    def where(self, spot: Spot) -> str:
         """Return a place in a module as text."""
-        return f"{self.shown(site.source.file)}:{site.node.lineno}"
+        return f"{self.shown(spot.module.file)}:{spot.node.lineno}"
 
 
 def rows_text(ids: Iterable[int]) -> str:

@@ -7,7 +7,7 @@ import importlib.util
 import re
 import warnings
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyrunner_airflow.tasklist.diagnostics import Place
 
@@ -26,14 +26,12 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 class Source:
     """The text of a file, and its tree.
 
-    error: why it is no valid Python, if so; the tree is empty then.
-    is_unread: it can't be read here, and might hold anything.
+    error: why it can't be read, if so; a SyntaxError where it is no valid Python. The tree is empty then.
     """
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.error: SyntaxError | None = None
-        self.is_unread = False
+        self.error: Exception | None = None
         self.tree = ast.Module([], [])
         self._bytes = b""
         try:
@@ -42,12 +40,10 @@ class Source:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of escapes in strings: not what is looked for here
                 self.tree = ast.parse(self._bytes)
-        except SyntaxError as error:
+        except (SyntaxError, OSError, RecursionError, MemoryError) as error:
             self.error = error
         except ValueError as error:  # a NUL
             self.error = SyntaxError(str(error))
-        except (OSError, RecursionError, MemoryError):  # whoever runs the job might get over it
-            self.is_unread = True
 
     @cached_property
     def text(self) -> str:
@@ -60,7 +56,7 @@ class Source:
     @cached_property
     def hides_names(self) -> bool:
         """Whether it may bind names that it does not show."""
-        return bool(self.error or self.is_unread or _HIDDEN_NAMES.search(self.text))
+        return bool(self.error or _HIDDEN_NAMES.search(self.text))
 
     @cached_property
     def set_attributes(self) -> set[str]:
@@ -78,34 +74,24 @@ class Source:
             names.update(dict.fromkeys(name.strip() for name in declared.split(",")))
         return names
 
-    @cached_property
-    def lines(self) -> list[str]:
-        """Its lines, without their ends."""
-        return self.text.split("\n")
-
-
-class Site(NamedTuple):
-    """Where something stands in a source: an expression, the name of a class, or what Python can't read."""
-
-    source: Source
-    node: ast.expr | ast.stmt | SyntaxError
-
-    @property
-    def place(self) -> Place:
-        """The same as a message tells it."""
-        node, lines = self.node, self.source.lines
+    def place(self, node: ast.expr | ast.stmt | SyntaxError) -> Place:
+        """Return where something stands: an expression, the name of a class, or what Python can't read."""
         line = node.lineno or 0
-        text = lines[line - 1] if 0 < line <= len(lines) else ""
+        text = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
         if isinstance(node, SyntaxError):
-            start = max(min(node.offset or 1, len(text) + 1), 1) - 1
-            end = max((node.end_offset or 0) - 1 if node.end_lineno == line else 0, start + 1)
-            return Place(line, start + 1, end - start, None, text) if text else Place()
+            start = max(min(node.offset or 1, len(text) + 1), 1)
+            length = (node.end_offset or 0) - start if node.end_lineno == line else 1
+            return Place(line, start, max(length, 1), None, text) if text else Place()
         start = _characters(text, node.col_offset)
         end = _characters(text, node.end_col_offset or 0) if node.end_lineno == line else len(text)
         if isinstance(node, _DEFINITIONS):
             found = re.compile(rf"\b{re.escape(node.name)}\b").search(text, start)
             start, end = found.span() if found else (0, len(text))
         return Place(line, start + 1, end - start, None, text)
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.split("\n")
 
 
 def walk(block: Iterable[ast.AST]) -> Iterator[ast.AST]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyrunner_airflow.check import Checker
+from pyrunner_airflow.check import Check
 from pyrunner_airflow.cli import drawing, lists
 from pyrunner_airflow.cli.codes import CODES
 from pyrunner_airflow.tasklist import LstError, Severity
@@ -91,7 +91,7 @@ def _check(path: str, modules: ReadModules) -> tuple[tuple[Diagnostic, ...], tup
     except LstError as error:
         return error.diagnostics, ()
     place = lists.STDIN_NAME if path == lists.STDIN else path
-    findings = Checker(task_list, split_lines(text), place, modules).check()
+    findings = Check(task_list, split_lines(text), place, modules)
     return (*task_list.warnings, *findings.diagnostics), findings.notes
 
 

@@ -80,9 +80,9 @@ def _mermaid(tasks: TaskList) -> Iterator[str]:
 
 def _flows(text: str, tasks: TaskList) -> Mapping[int, Flow | None]:
     """Return what each row does with the context, as far as its worker's source tells."""
-    from pyrunner_airflow.check import Checker  # a diagram does without
+    from pyrunner_airflow.check import Check  # a diagram does without
 
-    return Checker(tasks, split_lines(text), os.path.abspath(tasks.source), {}).check().flows
+    return Check(tasks, split_lines(text), os.path.abspath(tasks.source), {}).flows
 
 
 def _lines(tasks: TaskList, flows: Mapping[int, Flow | None]) -> Iterator[_Line]:

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from pyrunner_airflow.check import Checker
+from pyrunner_airflow.check import Check
 from pyrunner_airflow.tasklist import read_lst
 
 
@@ -24,7 +24,7 @@ def check(root, *rows, options=""):
     path = root / "config" / "my.lst"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(filter(None, [options, *rows])))
-    return Checker(read_lst(path), path.read_text().split("\n"), str(path), {}).check()
+    return Check(read_lst(path), path.read_text().split("\n"), str(path), {})
 
 
 def codes(findings):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrunner_airflow.check import Checker
+from pyrunner_airflow.check import Check
 from pyrunner_airflow.check.evaluator import flow_of
 from pyrunner_airflow.check.modules import Module, Modules
 from pyrunner_airflow.tasklist import parse_lst
@@ -32,7 +32,7 @@ def test_any_bytes_are_a_module_or_an_error_of_it(tmp_path_factory, data):
     root = tmp_path_factory.mktemp("app")
     (root / "workers.py").write_bytes(data)
     line = row()
-    found = Checker(parse_lst(line, str(root / "my.lst")), [line], str(root / "my.lst"), {}).check()
+    found = Check(parse_lst(line, str(root / "my.lst")), [line], str(root / "my.lst"), {})
     codes = {problem.code for problem in found.diagnostics}
     assert codes <= {"invalid-python", "class-not-found", "not-a-worker"}
     assert all(str(problem) for problem in found.diagnostics)
@@ -42,7 +42,7 @@ def steps(root, lines, workers):
     """Count the calls that a check makes."""
     (root / "workers.py").write_text(f"from pyrunner import Worker\n{workers}")
     task_list = parse_lst("\n".join(lines), str(root / "my.lst"))
-    return count_calls(Checker(task_list, lines, task_list.source, {}).check)
+    return count_calls(Check, task_list, lines, task_list.source, {})
 
 
 def workers(size, body):
