@@ -75,7 +75,7 @@ def _check_parameters(method: Function, phase: str, reporter: Reporter) -> None:
 
 
 def _check_results(method: Function, phase: str, reporter: Reporter) -> None:
-    nodes = list(walk(method.body))
+    nodes = list(walk(method.node))
     is_generator = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in nodes)
     if is_generator or isinstance(method.node, ast.AsyncFunctionDef):
         kind, way = ("generator", "a plain loop") if is_generator else ("coroutine", "asyncio.run(...)")

@@ -29,6 +29,7 @@ _LOOKERS = frozenset(
 # What is asked of the keys can as well be asked of the context itself.
 _OF_CONTEXT = {"shared_dict": CONTEXT, "keys": CONTEXT, "interactive": UNKNOWN}
 _SUBSCRIPTS = {ast.Load: "__getitem__", ast.Store: "__setitem__", ast.Del: "__delitem__"}
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _MISSING_KEY = frozenset(("KeyError", "LookupError", "Exception", "BaseException"))
 
 
@@ -60,7 +61,8 @@ class _Body(ast.NodeVisitor):
         self._guards = 0
 
     def read(self) -> None:
-        self._use(*self._function.body)
+        body = self._function.node.body
+        self._use(*(body if isinstance(body, list) else [body]))
 
     @property
     def _is_sure(self) -> bool:
@@ -107,7 +109,6 @@ class _Body(ast.NodeVisitor):
         return UNKNOWN if found is None else found
 
     def generic_visit(self, node: ast.AST) -> None:
-        is_comprehension = isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
         for field, value in ast.iter_fields(node):
             values = value if isinstance(value, list) else [value]
             parts = [part for part in values if isinstance(part, ast.AST)]
@@ -121,8 +122,14 @@ class _Body(ast.NodeVisitor):
                     self._store(value, UNKNOWN)
                 case ast.FormattedValue(), "value":
                     self._look(self.visit(value))
+                case (ast.Try() | ast.TryStar() | ast.With() | ast.AsyncWith(), _):
+                    self._use(*parts, is_guarded=field == "body" and _guards(node))
                 case _:
-                    self._use(*parts, is_branch=is_comprehension or field in ("body", "orelse"))
+                    self._use(
+                        *parts, is_branch=field in ("body", "orelse") or isinstance(node, _COMPREHENSIONS)
+                    )
+        if isinstance(node, ast.Return) and self._branches:
+            self._is_certain = False  # what follows may be left out
 
     def visit_Assign(self, node: ast.Assign | ast.AnnAssign) -> None:
         value = self.visit(node.value) if node.value else UNKNOWN
@@ -137,19 +144,6 @@ class _Body(ast.NodeVisitor):
         else:
             self._use(target)
 
-    def visit_Return(self, node: ast.Return) -> None:
-        self.generic_visit(node)
-        if self._branches:
-            self._is_certain = False  # what follows may be left out
-
-    def visit_Try(self, node: ast.Try | ast.TryStar) -> None:
-        self._use(*node.body, is_guarded=any(_catches_key_error(handler.type) for handler in node.handlers))
-        self._use(*node.handlers, *node.orelse, *node.finalbody)
-
-    def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
-        self._use(*node.items)
-        self._use(*node.body, is_guarded=any(_calls(item.context_expr, "suppress") for item in node.items))
-
     def visit_FunctionDef(self, node: FunctionNode | ast.Lambda) -> None:
         """Evaluate a function within this one as if it were called sometime."""
         self._use(*getattr(node, "decorator_list", ()), node.args)
@@ -158,8 +152,6 @@ class _Body(ast.NodeVisitor):
         _Body(self._calls, (inner, frozenset(values), False), self._variables).read()
 
     visit_AnnAssign = visit_Assign
-    visit_TryStar = visit_Try
-    visit_AsyncWith = visit_With
     visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
 
     def visit_Constant(self, node: ast.Constant) -> Value:
@@ -280,8 +272,8 @@ class _Body(ast.NodeVisitor):
         match [name, *arguments.values()]:
             case _ if isinstance(function, Function):
                 self._calls.add(function, arguments, self._is_sure)
-            case [str(), *values] if name in _LOOKERS:
-                for value in values:
+            case _ if name in _LOOKERS:
+                for value in arguments.values():
                     self._look(value)
             case ["getattr", Special.SELF, str(attribute), *default] if FOLLOWED.isdisjoint(default):
                 return self._of_self(attribute)
@@ -322,7 +314,10 @@ def _calls(node: ast.expr, name: str) -> bool:
     return name == (function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", ""))
 
 
-def _catches_key_error(node: ast.expr | None) -> bool:
-    """Say whether an `except` with these exceptions catches what a missing key raises."""
-    names = node.elts if isinstance(node, ast.Tuple) else [node]
-    return node is None or any(isinstance(name, ast.Name) and name.id in _MISSING_KEY for name in names)
+def _guards(node: ast.Try | ast.TryStar | ast.With | ast.AsyncWith) -> bool:
+    """Say whether a statement takes care of a missing key in its body."""
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        return any(_calls(item.context_expr, "suppress") for item in node.items)
+    caught = [handler.type for handler in node.handlers]
+    names = [name for found in caught for name in (found.elts if isinstance(found, ast.Tuple) else [found])]
+    return None in names or any(isinstance(name, ast.Name) and name.id in _MISSING_KEY for name in names)

@@ -80,7 +80,7 @@ class Module(Source):
 
     @cached_property
     def _star_imports(self) -> list[ast.ImportFrom]:
-        imports = (node for node in walk(self.tree.body) if isinstance(node, ast.ImportFrom))
+        imports = (node for node in walk(self.tree) if isinstance(node, ast.ImportFrom))
         return [node for node in imports if node.names[0].name == "*"]
 
     def evaluate(self, node: ast.expr) -> Meaning:
@@ -152,21 +152,16 @@ class Function:
         name: str = getattr(self.node, "name", "lambda")
         return f"{self.owner.node.name}.{name}" if self.owner else name
 
-    @property
-    def body(self) -> list[ast.stmt] | list[ast.expr]:
-        """Its statements, or the expression that it returns."""
-        return self.node.body if isinstance(self.node.body, list) else [self.node.body]
-
     @cached_property
     def decorators(self) -> set[str]:
         """The last names of its decorators; "" for what is no name."""
-        nodes = [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
+        nodes: list[ast.expr] = getattr(self.node, "decorator_list", [])
         return {_last_name(node.func if isinstance(node, ast.Call) else node) for node in nodes}
 
     @cached_property
     def assignments(self) -> Counter[str]:
         """How often it assigns to each of its variables; a parameter is one assignment."""
-        return Counter(name for name, *_ in bindings([self.node.args, *self.body]))
+        return Counter(name for name, *_ in bindings(self.node))
 
 
 class Attribute(NamedTuple):
@@ -191,7 +186,7 @@ class Class:
             name: Function(self.module, node, self)
             if is_certain and isinstance(node, FunctionNode)
             else Attribute(self.module, getattr(node, "value", None), is_certain)
-            for name, node, is_certain in bindings(self.node.body)
+            for name, node, is_certain in bindings(self.node)
         }
 
     @cached_property

@@ -77,7 +77,9 @@ class Ordering:
             return
         where = self._reporter.where
         ids = [writer.row.id for writer in beside or writers]
-        write = f"{_verb('write', ids)} it ({where((beside or writers)[0].flow.writes[key])})"
+        write = (
+            f"{'write' if len(ids) > 1 else 'writes'} it ({where((beside or writers)[0].flow.writes[key])})"
+        )
         message = f"row {reader.row.id} reads the context's {quote(key)} ({where(site)}), but "
         if beside:
             message += f"does not wait for {rows_text(ids)}, which {write}"
@@ -110,7 +112,7 @@ class Ordering:
                     found[key, site].append(step.row.id)
         for (key, site), ids in found.items():
             rows = f"{rows_text(ids)} of {self._reporter.source}"
-            message = f"{rows} {_verb('read', ids)} the context's {quote(key)}, but no row writes it"
+            message = f"{rows} {'read' if len(ids) > 1 else 'reads'} the context's {quote(key)}, but no row writes it"
             hint = self._reporter.did_you_mean(key, sorted(available), quote)
             hint += "Let a row above write it, or give it a value in cvar below [pyrunner]."
             self._reporter.in_module("unwritten-key", site, message, hint)
@@ -126,7 +128,3 @@ def _steps(rows: Rows, flows: Mapping[int, Flow | None]) -> Iterator[_Step]:
             above |= ended[parent]
         ended[row.id] = above | 1 << number
         yield _Step(row, flows.get(row.id) or unknown, 1 << number, above)
-
-
-def _verb(verb: str, ids: Collection[int]) -> str:
-    return verb if len(ids) > 1 else f"{verb}s"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyrunner_airflow.tasklist.diagnostics import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 # What can give a module names that its source does not show.
 _HIDDEN_NAMES = re.compile(
@@ -68,7 +68,7 @@ class Source:
     def names(self) -> dict[str, ast.AST | None]:
         """What each name of the module is bound to: its one statement, None where that depends."""
         names: dict[str, ast.AST | None] = {}
-        for name, node, is_certain in bindings(self.tree.body):
+        for name, node, is_certain in bindings(self.tree):
             names[name] = node if is_certain or name not in names else None
         for declared in _GLOBAL.findall(self.text):
             names.update(dict.fromkeys(name.strip() for name in declared.split(",")))
@@ -94,19 +94,19 @@ class Source:
         return self.text.split("\n")
 
 
-def walk(block: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Yield all nodes of a block, in their order, without those in functions and classes within it."""
-    pending = [*block][::-1]
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield all nodes within a module, class or function, in their order, but not what is in others there."""
+    pending = [*ast.iter_child_nodes(node)][::-1]
     while pending:
-        node = pending.pop()
-        yield node
-        if not isinstance(node, (*_DEFINITIONS, ast.Lambda)):
-            pending += [*ast.iter_child_nodes(node)][::-1]
+        found = pending.pop()
+        yield found
+        if not isinstance(found, (*_DEFINITIONS, ast.Lambda)):
+            pending += [*ast.iter_child_nodes(found)][::-1]
 
 
-def bindings(block: Iterable[ast.AST]) -> Iterator[tuple[str, ast.AST, bool]]:
+def bindings(block: ast.AST) -> Iterator[tuple[str, ast.AST, bool]]:
     """Yield the names that a block binds, each time, by which node, and whether that is sure and clear."""
-    outermost = set(block)
+    outermost = set(ast.iter_child_nodes(block))
     statements: dict[ast.AST, ast.AST] = {}
     for node in walk(block):
         match node:

@@ -84,15 +84,15 @@ def check(
     context.exit(_PROBLEMS if shown else 0)
 
 
-def _check(path: str, modules: ReadModules) -> tuple[tuple[Diagnostic, ...], tuple[str, ...]]:
+def _check(path: str, modules: ReadModules) -> tuple[tuple[Diagnostic, ...], list[str]]:
     """Return the problems of a list and of what goes with it, and what could not be found out."""
     try:
         text, task_list = lists.read(path)
     except LstError as error:
-        return error.diagnostics, ()
+        return error.diagnostics, []
     place = lists.STDIN_NAME if path == lists.STDIN else path
-    findings = Check(task_list, split_lines(text), place, modules)
-    return (*task_list.warnings, *findings.diagnostics), findings.notes
+    found = Check(task_list, split_lines(text), place, modules)
+    return (*task_list.warnings, *found.diagnostics), found.notes
 
 
 def _show(problems: list[Diagnostic], count: int) -> None:
