@@ -125,9 +125,8 @@ class _Body(ast.NodeVisitor):
                 case (ast.Try() | ast.TryStar() | ast.With() | ast.AsyncWith(), _):
                     self._use(*parts, is_guarded=field == "body" and _guards(node))
                 case _:
-                    self._use(
-                        *parts, is_branch=field in ("body", "orelse") or isinstance(node, _COMPREHENSIONS)
-                    )
+                    is_branch = field in ("body", "orelse") or isinstance(node, _COMPREHENSIONS)
+                    self._use(*parts, is_branch=is_branch)
         if isinstance(node, ast.Return) and self._branches:
             self._is_certain = False  # what follows may be left out
 
@@ -201,10 +200,9 @@ class _Body(ast.NodeVisitor):
     def visit_Compare(self, node: ast.Compare) -> None:
         operands = [node.left, *node.comparators]
         values = [self.visit(operand) for operand in operands]
-        for number, operator in enumerate(node.ops):
-            left, right = values[number : number + 2]
+        for operator, operand, left, right in zip(node.ops, operands, values, values[1:], strict=False):
             if isinstance(operator, (ast.In, ast.NotIn)) and right is CONTEXT:
-                self._operate("__contains__", left, operands[number])
+                self._operate("__contains__", left, operand)
             elif not isinstance(operator, (ast.Is, ast.IsNot)):
                 self._look(left)
                 self._look(right)
