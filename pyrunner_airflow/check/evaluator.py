@@ -120,6 +120,9 @@ class _Body(ast.NodeVisitor):
                     self._iterate(value)
                 case (_, "target" | "optional_vars") if value:
                     self._store(value, UNKNOWN)
+                case ast.Dict(keys=keys, values=dict_values), "values":
+                    for key, part in zip(keys, dict_values, strict=True):
+                        (self._use if key else self._iterate)(part)
                 case ast.FormattedValue(), "value":
                     self._look(self.visit(value))
                 case (ast.Try() | ast.TryStar() | ast.With() | ast.AsyncWith(), _):
@@ -216,13 +219,6 @@ class _Body(ast.NodeVisitor):
         value = self.visit(node.value)
         self._store(node.target, value)
         return value
-
-    def visit_Dict(self, node: ast.Dict) -> None:
-        for key, value in zip(node.keys, node.values, strict=True):
-            if key:
-                self._use(key, value)
-            else:
-                self._iterate(value)
 
     def visit_Call(self, node: ast.Call) -> Value:
         callee = node.func

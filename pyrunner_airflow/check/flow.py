@@ -22,13 +22,8 @@ Call = tuple[Function, frozenset[tuple[str, Value]], bool]
 """A function, what is known of its parameters, and whether it is called whenever the worker succeeds."""
 
 PROPERTIES = frozenset(("property", "cached_property"))
-# Decorators after which a function still does what it says.
-_TRANSPARENT = frozenset(
-    """
-    abstractmethod cache cached_property classmethod contextmanager final lru_cache override property
-    staticmethod wraps
-    """.split()  # noqa: SIM905
-)
+# Other decorators after which a function still does what it says.
+_TRANSPARENT = "abstractmethod cache classmethod contextmanager final lru_cache override staticmethod wraps"
 
 # What the context's methods, and operators by the names of theirs, do with a key.
 _EFFECTS = {
@@ -108,10 +103,7 @@ class Flow:
 
 
 class Calls:
-    """The calls that a worker makes, each once for each set of values that it is made with.
-
-    flow: what they do with the context, as far as they have been read.
-    """
+    """The calls that a worker makes, each once for each set of values, and what those read so far do."""
 
     def __init__(self, worker: Class) -> None:
         self.worker = worker
@@ -145,8 +137,8 @@ class Calls:
         only_named = [parameter.arg for parameter in parameters.kwonlyargs]
         known: dict[int | str, str] = {name: name for name in (*names, *only_named)}
         known.update(enumerate(names, first))
-        is_followed = not FOLLOWED.isdisjoint(arguments[key] for key in arguments.keys() - known.keys())
-        if is_followed or not function.decorators <= _TRANSPARENT:
+        is_lost = not FOLLOWED.isdisjoint(arguments[key] for key in arguments.keys() - known.keys())
+        if is_lost or not function.decorators <= PROPERTIES.union(_TRANSPARENT.split()):
             self.flow.escape()
             return
         values: dict[str, Value] = {}

@@ -71,21 +71,18 @@ class Ordering:
         writing = self._writing[key]
         if writing & reader.bit or (writing | self._unknown) & reader.above:
             return
-        writers = self._writers[key]
-        beside = [writer for writer in writers if not writer.above & reader.bit]
+        beside = [writer for writer in self._writers[key] if not writer.above & reader.bit]
         if not (beside or key in reader.flow.needs):
             return
-        where = self._reporter.where
-        ids = [writer.row.id for writer in beside or writers]
-        write = (
-            f"{'write' if len(ids) > 1 else 'writes'} it ({where((beside or writers)[0].flow.writes[key])})"
-        )
-        message = f"row {reader.row.id} reads the context's {quote(key)} ({where(site)}), but "
+        writers = beside or self._writers[key]
+        where = self._reporter.where(writers[0].flow.writes[key])
+        rows, write = rows_text(writer.row.id for writer in writers), "write" if writers[1:] else "writes"
+        message = f"row {reader.row.id} reads the context's {quote(key)} ({self._reporter.where(site)}), but "
         if beside:
-            message += f"does not wait for {rows_text(ids)}, which {write}"
-            hint = f"Add {ids[0]} to PARENT_IDS of row {reader.row.id}."
+            message += f"does not wait for {rows}, which {write} it ({where})"
+            hint = f"Add {beside[0].row.id} to PARENT_IDS of row {reader.row.id}."
         else:
-            message += f"only {rows_text(ids)}, after it, {write}"
+            message += f"only {rows}, after it, {write} it ({where})"
             hint = "Let a row above it write the key."
         self._reporter.in_list("unordered-read", Column.PARENT_IDS, [reader.row], message, hint)
 
@@ -111,8 +108,8 @@ class Ordering:
                 if key not in available:
                     found[key, site].append(step.row.id)
         for (key, site), ids in found.items():
-            rows = f"{rows_text(ids)} of {self._reporter.source}"
-            message = f"{rows} {'read' if len(ids) > 1 else 'reads'} the context's {quote(key)}, but no row writes it"
+            reading = f"{rows_text(ids)} of {self._reporter.source} {'read' if ids[1:] else 'reads'}"
+            message = f"{reading} the context's {quote(key)}, but no row writes it"
             hint = self._reporter.did_you_mean(key, sorted(available), quote)
             hint += "Let a row above write it, or give it a value in cvar below [pyrunner]."
             self._reporter.in_module("unwritten-key", site, message, hint)

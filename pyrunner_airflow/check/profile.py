@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from pyrunner_airflow.tasklist import TaskList
 
+Workers = tuple[str, list[str], str | None]
+"""The root of an app, the folders that may hold its workers, and why a run may use others."""
+
 _MORE = re.compile(r"^[ \t]*(?:source|\.|eval)[ \t]", re.MULTILINE)
 _ASSIGNMENT = re.compile(
     r"^(?:export[ \t]+)?(APP_WORKER_DIR|APP_ROOT_DIR)=(.*?)[ \t]*(?:#.*)?$", re.MULTILINE
@@ -26,14 +29,8 @@ _IN_ROOT = re.compile(r"\$(?:APP_ROOT_DIR\b|\{APP_ROOT_DIR\})")
 _NOT_PLAIN = re.compile(r"[$`\\*?~;&|<>(){}'\"\s]")
 
 
-def find_workers(
-    task_list: TaskList, path: str, shown: Callable[[str], str]
-) -> tuple[str, list[str], str | None]:
-    """Return the root of a list's app, the folders that may hold its workers, and why a run may use others.
-
-    path: where the list lies, which need not be its source.
-    shown: says how a message shows a path.
-    """
+def find_workers(task_list: TaskList, path: str, shown: Callable[[str], str]) -> Workers:
+    """Find out where the workers of a list at a path lie; `shown` says how a message shows another path."""
     options, source = task_list.options, task_list.source
     doubt = None
     app = find_app(path, options.app_root, options.cwd)
@@ -57,10 +54,7 @@ def find_workers(
 
 
 def worker_folder(profile: str) -> tuple[str | None, bool]:
-    """Return APP_WORKER_DIR as a profile sets it, None where it does not; and whether that is sure.
-
-    profile: the file's absolute path.
-    """
+    """Return APP_WORKER_DIR as the profile at a path sets it, if it does, and whether that is sure."""
     try:
         with open(profile, "rb") as file:
             text = file.read().decode(errors="replace")
