@@ -290,7 +290,10 @@ def outcome(root, module):
         return run_row(root, module=module)
     finally:
         for name in set(sys.modules) - before:
-            del sys.modules[name]
+            module = sys.modules[name]
+            places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
+            if any(str(place).startswith(str(root)) for place in places):
+                del sys.modules[name]
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")

@@ -2,14 +2,10 @@
 
 import pytest
 
-from tests.check.checked import check, row, write
+from tests.check.checked import check, codes, row, write
 
 OWN = '#AIRFLOW pyrunner.python = "/opt/etl/bin/python"'
 WORKER = "from only_there import Base\nclass W(Base):\n    def run(self): pass\n"
-
-
-def codes(findings):
-    return [found.code for found in findings.diagnostics]
 
 
 def test_a_module_that_may_be_installed_there_is_a_note(tmp_path):
