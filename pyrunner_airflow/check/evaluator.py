@@ -65,7 +65,7 @@ class _Body(ast.NodeVisitor):
         self._use(*(body if isinstance(body, list) else [body]))
 
     @property
-    def _is_sure(self) -> bool:
+    def _is_certain_here(self) -> bool:
         """Whether this place is reached whenever the worker succeeds."""
         return self._is_certain and not self._branches
 
@@ -185,7 +185,7 @@ class _Body(ast.NodeVisitor):
         method = worker.find(name)
         if isinstance(method, Function):
             # One that is no property may be called later, with whatever arguments.
-            is_certain = self._is_sure and bool(method.decorators & PROPERTIES)
+            is_certain = self._is_certain_here and bool(method.decorators & PROPERTIES)
             self._calls.add_method(method, {"*": UNKNOWN}, is_certain)
         elif name == "__dict__" or worker.runs_code(name):
             self._flow.escape()
@@ -229,7 +229,7 @@ class _Body(ast.NodeVisitor):
             if owner is None:
                 self._flow.escape()
             elif found := self._calls.worker.find(method, after=owner):
-                self._calls.add_method(found, arguments, self._is_sure)
+                self._calls.add_method(found, arguments, self._is_certain_here)
             return UNKNOWN
         holder = self.visit(base)
         arguments = self._arguments(node)
@@ -238,7 +238,7 @@ class _Body(ast.NodeVisitor):
             return self._call_context(method, node, arguments)
         if method and holder is SELF:
             if found := self._calls.worker.find(method):
-                self._calls.add_method(found, arguments, self._is_sure)
+                self._calls.add_method(found, arguments, self._is_certain_here)
             else:  # a method of pyrunner's Worker, or of something that the worker holds
                 self._calls.hand_on(arguments)
         elif holder in FOLLOWED and not method:
@@ -265,7 +265,7 @@ class _Body(ast.NodeVisitor):
         name = callee.id if isinstance(callee, ast.Name) and function is Special.FOREIGN else None
         match [name, *arguments.values()]:
             case _ if isinstance(function, Function):
-                self._calls.add(function, arguments, self._is_sure)
+                self._calls.add(function, arguments, self._is_certain_here)
             case _ if name in _LOOKERS:
                 for value in arguments.values():
                     self._look(value)
@@ -297,7 +297,9 @@ class _Body(ast.NodeVisitor):
         module = self._function.module
         found = module.evaluate(key) if isinstance(key, ast.expr) else key
         text = found if isinstance(found, str) else None
-        self._flow.operate(method, text, Site(module, node), self._is_sure, not (has_default or self._guards))
+        self._flow.operate(
+            method, text, Site(module, node), self._is_certain_here, not (has_default or self._guards)
+        )
 
 
 def _calls(node: ast.expr, name: str) -> bool:
