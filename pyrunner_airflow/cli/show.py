@@ -20,7 +20,7 @@ from pyrunner_airflow.tasklist.lst import split_lines
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyrunner_airflow.analysis import Flow
+    from pyrunner_airflow.check import Flow
     from pyrunner_airflow.tasklist import TaskList, TaskRow
 
 # All else may mean something to Mermaid: quotes, its own entities, HTML, Markdown, directives, icons.
@@ -80,9 +80,9 @@ def _mermaid(tasks: TaskList) -> Iterator[str]:
 
 def _flows(text: str, tasks: TaskList) -> Mapping[int, Flow | None]:
     """Return what each row does with the context, as far as its worker's source tells."""
-    from pyrunner_airflow.analysis import Analyzer  # a diagram does without
+    from pyrunner_airflow.check import Check  # a diagram does without
 
-    return Analyzer().analyse(tasks, split_lines(text), os.path.abspath(tasks.source)).flows
+    return Check(tasks, split_lines(text), os.path.abspath(tasks.source), {}).flows
 
 
 def _lines(tasks: TaskList, flows: Mapping[int, Flow | None]) -> Iterator[_StyledLine]:

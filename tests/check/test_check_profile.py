@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from pyrunner_airflow.analysis.profile import worker_folder
+from pyrunner_airflow.check.profile import worker_folder
 from pyrunner_airflow.worker.app import app_environment, find_app, worker_folders
-from tests.analysis.analysed import analyse, codes, row, write
+from tests.check.checked import check, codes, row, write
 from tests.worker.worker_jobs import RUN
 
 STOCK = """\
@@ -88,11 +88,11 @@ def test_a_profile_that_may_not_be_read_tells_nothing(app, monkeypatch):
 )
 def test_what_is_not_on_this_machine_is_looked_for_beside_the_list(tmp_path, options):
     root = write(tmp_path, **{"workers/workers.py": "from pyrunner import Worker\n"})
-    analysis = analyse(root, row(), row(id=2, module="elsewhere"), options=f"#AIRFLOW pyrunner.{options}")
-    assert [(found.severity, found.code) for found in analysis.diagnostics] == [
+    findings = check(root, row(), row(id=2, module="elsewhere"), options=f"#AIRFLOW pyrunner.{options}")
+    assert [(found.severity, found.code) for found in findings.diagnostics] == [
         ("warning", "class-not-found")
     ]
-    (note,) = analysis.notes
+    (note,) = findings.notes
     assert "/nowhere/app" in note
     assert "is not on this machine; looked for workers in" in note
     assert note.endswith("; not found there: elsewhere")
@@ -100,7 +100,7 @@ def test_what_is_not_on_this_machine_is_looked_for_beside_the_list(tmp_path, opt
 
 def test_a_worker_folder_of_the_app_that_is_not_there_is_none(tmp_path):
     root = write(tmp_path, **{"workers/workers.py": "", "config/app_profile": STOCK})
-    assert codes(analyse(root, row())) == ["module-not-found"]
+    assert codes(check(root, row())) == ["module-not-found"]
 
 
 @pytest.mark.parametrize(
@@ -109,5 +109,5 @@ def test_a_worker_folder_of_the_app_that_is_not_there_is_none(tmp_path):
 def test_the_lists_own_option_goes_first(tmp_path, value, notes):
     worker = "from pyrunner import Worker\nclass W(Worker):\n    def run(self): pass\n"
     root = write(tmp_path, **{"jobs/workers.py": worker, "config/app_profile": UNSURE["a command"]})
-    analysis = analyse(root, row(), options=f'#AIRFLOW pyrunner.env.APP_WORKER_DIR = "{value}"')
-    assert (codes(analysis), len(analysis.notes)) == ([], notes)
+    findings = check(root, row(), options=f'#AIRFLOW pyrunner.env.APP_WORKER_DIR = "{value}"')
+    assert (codes(findings), len(findings.notes)) == ([], notes)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.analysis.analysed import analyse, codes, row, write
+from tests.check.checked import check, codes, row, write
 
 WORKERS = """\
 from pyrunner import Worker
@@ -62,7 +62,7 @@ def told(tmp_path):
     def told(*rows, options=""):
         root = write(tmp_path, **{"workers/workers.py": WORKERS})
         lines = [row(id=id_, parents=parents, worker=worker) for id_, (worker, parents) in enumerate(rows, 1)]
-        return codes(analyse(root, *lines, options=options))
+        return codes(check(root, *lines, options=options))
 
     return told
 
@@ -114,7 +114,7 @@ def test_what_cvar_gives_is_there_from_the_start(told, rows):
 def test_a_key_that_nobody_writes_is_told_where_it_is_read(tmp_path):
     root = write(tmp_path, **{"workers/workers.py": WORKERS.replace('["key"] = 1', '["kye"] = 1')})
     rows = [row(worker="Write"), row(id=2, parents="1", worker="Read"), row(id=3, parents="2", worker="Read")]
-    (found,) = analyse(root, *rows).diagnostics
+    (found,) = check(root, *rows).diagnostics
     assert (found.source, found.line, found.text) == (
         str(root / "workers/workers.py"),
         9,
@@ -129,7 +129,7 @@ def test_a_key_that_nobody_writes_is_told_where_it_is_read(tmp_path):
 
 def test_a_row_that_does_not_wait_is_told_what_for(tmp_path):
     root = write(tmp_path, **{"workers/workers.py": WORKERS})
-    (found,) = analyse(root, row(worker="Write"), row(id=2, worker="Read")).diagnostics
+    (found,) = check(root, row(worker="Write"), row(id=2, worker="Read")).diagnostics
     file = root / "workers/workers.py"
     assert (found.line, found.column_name) == (2, "PARENT_IDS")
     assert found.message == (
@@ -140,7 +140,7 @@ def test_a_row_that_does_not_wait_is_told_what_for(tmp_path):
 
 def test_one_that_runs_too_early_too(tmp_path):
     root = write(tmp_path, **{"workers/workers.py": WORKERS})
-    (found,) = analyse(root, row(worker="Read"), row(id=2, parents="1", worker="Write")).diagnostics
+    (found,) = check(root, row(worker="Read"), row(id=2, parents="1", worker="Write")).diagnostics
     file = root / "workers/workers.py"
     assert found.message == (
         f"row 1 reads the context's 'key' ({file}:9), but only row 2, after it, writes it ({file}:5)"
@@ -149,6 +149,6 @@ def test_one_that_runs_too_early_too(tmp_path):
 
 def test_rows_that_write_side_by_side_are_told_together(tmp_path):
     root = write(tmp_path, **{"workers/workers.py": WORKERS})
-    (found,) = analyse(root, *(row(id=id_, worker="Write") for id_ in (1, 2, 3, 7))).diagnostics
+    (found,) = check(root, *(row(id=id_, worker="Write") for id_ in (1, 2, 3, 7))).diagnostics
     assert (found.line, found.column_name) == (4, "PARENT_IDS")
     assert found.message.startswith("rows 1 to 3, 7 change the context's 'key' side by side")

@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from tests.analysis.analysed import analyse, row, write
+from tests.check.checked import check, row, write
 from tests.worker.worker_jobs import MemoryHost, run_row
 
 HEAD = """\
@@ -114,7 +114,7 @@ def read(root, body, base="Worker", hooks=""):
     source = f"{HEAD}\nclass W({base}):\n{textwrap.indent(constants + methods, '    ')}"
     root = write(root / "app", **FILES)
     (root / "workers" / "workers.py").write_text(source)
-    flow = analyse(root, row()).flows[1]
+    flow = check(root, row()).flows[1]
     host = MemoryHost(Watched())
     run_row(root, host)
     if not flow.may_read_more:
@@ -388,14 +388,14 @@ def test_so_is_the_constructor(tmp_path):
 )
 def test_a_class_that_cannot_be_seen_whole_may_do_anything(tmp_path, source):
     root = write(tmp_path, **{"workers/workers.py": f"from pyrunner import Worker\n{source}\n"})
-    assert analyse(root, row()).flows[1].may_write_more
+    assert check(root, row()).flows[1].may_write_more
 
 
 def test_a_shell_row_does_nothing_with_it(tmp_path):
-    flow = analyse(tmp_path, row(module="pyrunner", worker="ShellWorker")).flows[1]
+    flow = check(tmp_path, row(module="pyrunner", worker="ShellWorker")).flows[1]
     assert not (flow.reads or flow.writes or is_open(flow))
 
 
 @pytest.mark.parametrize(("module", "worker"), [("$ENV{MODULE}", "W"), ("pytest", "Item"), ("nowhere", "W")])
 def test_of_a_worker_that_is_not_found_nothing_is_known(tmp_path, module, worker):
-    assert analyse(tmp_path, row(module=module, worker=worker)).flows.get(1) is None
+    assert check(tmp_path, row(module=module, worker=worker)).flows.get(1) is None

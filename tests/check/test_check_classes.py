@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.analysis.analysed import analyse, codes, row, write
+from tests.check.checked import check, codes, row, write
 from tests.worker.worker_jobs import run_row
 
 WORKER = "from pyrunner import Worker\n"
@@ -290,7 +290,10 @@ def outcome(root, module):
         return run_row(root, module=module)
     finally:
         for name in set(sys.modules) - before:
-            del sys.modules[name]
+            module = sys.modules[name]
+            places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
+            if any(str(place).startswith(str(root)) for place in places):
+                del sys.modules[name]
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
@@ -299,7 +302,7 @@ def test_what_runs_is_no_error(tmp_path, case):
     files, module = GOOD[case]
     root = write(tmp_path / "app", **files)
     assert outcome(root, module).code == 0
-    assert codes(analyse(root, row(module=module))) == []
+    assert codes(check(root, row(module=module))) == []
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
@@ -308,7 +311,7 @@ def test_what_cannot_run_is_an_error(tmp_path, case):
     files, module, code = BAD[case]
     root = write(tmp_path / "app", **files)
     assert outcome(root, module).code != 0
-    assert codes(analyse(root, row(module=module))) == [code]
+    assert codes(check(root, row(module=module))) == [code]
 
 
 @pytest.mark.parametrize(
@@ -326,13 +329,13 @@ def test_what_cannot_run_is_an_error(tmp_path, case):
 )
 def test_modules_that_are_not_the_apps(tmp_path, module, worker, found):
     root = write(tmp_path / "app", **{"workers/workers.py": W})
-    assert codes(analyse(root, row(module=module, worker=worker))) == found
+    assert codes(check(root, row(module=module, worker=worker))) == found
 
 
 def test_a_module_of_the_dags_folder_is_not_missed(tmp_path):
     """Airflow puts that folder on sys.path; which of those above it is cannot be told."""
     root = write(tmp_path / "jobs" / "app", **{"workers/workers.py": W})
-    assert codes(analyse(root, row(module="jobs.app.workers.workers"))) == []
+    assert codes(check(root, row(module="jobs.app.workers.workers"))) == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252"])
@@ -342,7 +345,7 @@ def test_a_place_is_right_in_each_encoding_and_with_each_line_end(tmp_path, enco
     source = f"# coding: {encoding}\n{WORKER}class W(Worker):\n{method}"
     root = write(tmp_path, **{"workers/workers.py": ""})
     (root / "workers/workers.py").write_bytes(source.replace("\n", line_end).encode(encoding))
-    found = analyse(root, row()).diagnostics
+    found = check(root, row()).diagnostics
     assert [(problem.line, problem.text[problem.column - 1 :][: problem.length]) for problem in found] == [
         (4, "'ä', self.context['ä']"),
         (4, "'ä'"),
@@ -351,7 +354,7 @@ def test_a_place_is_right_in_each_encoding_and_with_each_line_end(tmp_path, enco
 
 def test_a_compiled_module_is_not_read(tmp_path):
     root = write(tmp_path / "app", **{"workers/workers.abi3.so": ""})
-    assert codes(analyse(root, row())) == []
+    assert codes(check(root, row())) == []
 
 
 @pytest.mark.parametrize(
@@ -366,12 +369,12 @@ def test_a_compiled_module_is_not_read(tmp_path):
     ],
 )
 def test_of_what_cannot_be_told_nothing_is(tmp_path, source):
-    assert codes(analyse(write(tmp_path, **{"workers/workers.py": source}), row())) == []
+    assert codes(check(write(tmp_path, **{"workers/workers.py": source}), row())) == []
 
 
 def test_rows_with_the_same_mistake_are_one_error(tmp_path):
     root = write(tmp_path, **{"workers/workers.py": W})
-    (found,) = analyse(root, *(row(id=number, worker="V") for number in (1, 2, 3))).diagnostics
+    (found,) = check(root, *(row(id=number, worker="V") for number in (1, 2, 3))).diagnostics
     assert (found.line, found.message.partition("(")[2]) == (1, "also rows 2 to 3)")
 
 
@@ -418,7 +421,7 @@ def test_a_constant_that_is_no_return_code_is_an_error(tmp_path, phase, value):
         tmp_path / "app",
         **{"workers/workers.py": (W if phase != "run" else f"{WORKER}class W(Worker):\n") + body},
     )
-    found = codes(analyse(root, row()))
+    found = codes(check(root, row()))
     raised = isinstance(outcome(root, "workers").error, (TypeError, ValueError, OverflowError))
     assert ("invalid-return-code" in found) is raised
     assert ("true-is-failure" in found) is (value == "True")
@@ -437,7 +440,7 @@ def test_a_constant_that_is_no_return_code_is_an_error(tmp_path, phase, value):
 )
 def test_other_returns_do_not_count(tmp_path, body):
     source = f"{WORKER}class W(Worker):\n" + re.sub("^", "    ", body, flags=re.MULTILINE)
-    assert codes(analyse(write(tmp_path, **{"workers/workers.py": source}), row())) == []
+    assert codes(check(write(tmp_path, **{"workers/workers.py": source}), row())) == []
 
 
 class TestHooks:
@@ -451,7 +454,7 @@ class TestHooks:
     )
     def test_one_that_pyrunner_does_not_know_is_told(self, tmp_path, method, hint):
         root = write(tmp_path, **{"workers/workers.py": f"{W}    def {method}(self): pass\n"})
-        (found,) = analyse(root, row()).diagnostics
+        (found,) = check(root, row()).diagnostics
         assert (found.code, found.line, found.hint.startswith(hint)) == ("unknown-hook", 4, True)
 
     @pytest.mark.parametrize(
@@ -466,10 +469,10 @@ class TestHooks:
         ids=["passed on", "mentioned", "not on_", "no method", "a base that is not known"],
     )
     def test_but_no_method_that_may_be_called_by_somebody_else(self, tmp_path, source):
-        assert codes(analyse(write(tmp_path, **{"workers/workers.py": source}), row())) == []
+        assert codes(check(write(tmp_path, **{"workers/workers.py": source}), row())) == []
 
     def test_one_of_a_base_class_is_told_once(self, tmp_path):
         base = f"{W.replace('W(', 'Base(')}    def on_sucess(self): pass\n"
         source = f"{base}class V(Base): pass\nclass W(Base): pass\n"
         root = write(tmp_path, **{"workers/workers.py": source})
-        assert codes(analyse(root, row(), row(id=2, worker="V"))) == ["unknown-hook"]
+        assert codes(check(root, row(), row(id=2, worker="V"))) == ["unknown-hook"]

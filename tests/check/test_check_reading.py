@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrunner_airflow.analysis import Analyzer
-from pyrunner_airflow.analysis.modules import Module, Modules
-from pyrunner_airflow.analysis.names import Names
-from pyrunner_airflow.analysis.reader import flow_of
+from pyrunner_airflow.check import Check
+from pyrunner_airflow.check.evaluator import flow_of
+from pyrunner_airflow.check.modules import Module, Modules
 from pyrunner_airflow.tasklist import parse_lst
-from tests.analysis.analysed import row
+from tests.check.checked import row
 from tests.counting import count_calls
 
 LIBRARY = Path(ast.__file__).parent
@@ -23,10 +22,9 @@ def test_each_class_of_pythons_own_library_is_read(folder):
     files = sorted(folder.glob("*.py"))
     assert files
     for file in files:
-        module = Module(file.stem, str(file))
-        names = Names(Modules(str(folder), str(folder), {}))
-        for name in names.classes(module):
-            flow_of(names.of_module(module, name), names)
+        module = Module(Modules(str(folder), str(folder)), file.stem, str(file))
+        for name in module.classes:
+            flow_of(module.look_up(name))
 
 
 @given(st.binary() | st.text(alphabet="classdfWorke()=:.,[]'\n \t#@\\{}").map(str.encode))
@@ -34,17 +32,17 @@ def test_any_bytes_are_a_module_or_an_error_of_it(tmp_path_factory, data):
     root = tmp_path_factory.mktemp("app")
     (root / "workers.py").write_bytes(data)
     line = row()
-    found = Analyzer().analyse(parse_lst(line, str(root / "my.lst")), [line], str(root / "my.lst"))
+    found = Check(parse_lst(line, str(root / "my.lst")), [line], str(root / "my.lst"), {})
     codes = {problem.code for problem in found.diagnostics}
     assert codes <= {"invalid-python", "class-not-found", "not-a-worker"}
     assert all(str(problem) for problem in found.diagnostics)
 
 
 def steps(root, lines, workers):
-    """Count the calls that an analysis makes."""
+    """Count the calls that a check makes."""
     (root / "workers.py").write_text(f"from pyrunner import Worker\n{workers}")
     task_list = parse_lst("\n".join(lines), str(root / "my.lst"))
-    return count_calls(Analyzer().analyse, task_list, lines, task_list.source)
+    return count_calls(Check, task_list, lines, task_list.source, {})
 
 
 def workers(size, body):

@@ -1,8 +1,8 @@
-"""Writes apps, and says what the analysis tells of them without running them."""
+"""Writes apps, and says what the check tells of them without running them."""
 
 import textwrap
 
-from pyrunner_airflow.analysis import Analyzer
+from pyrunner_airflow.check import Check
 from pyrunner_airflow.tasklist import read_lst
 
 
@@ -19,13 +19,13 @@ def row(id=1, parents="-1", module="workers", worker="W", arguments=""):
     return f"{id}|{parents}|1|0|Row {id}|{module}|{worker}|{arguments}|"
 
 
-def analyse(root, *rows, options=""):
-    """Return the analysis of an app whose list has these rows."""
+def check(root, *rows, options=""):
+    """Return the findings of an app whose list has these rows."""
     path = root / "config" / "my.lst"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(filter(None, [options, *rows])))
-    return Analyzer().analyse(read_lst(path), path.read_text().split("\n"), str(path))
+    return Check(read_lst(path), path.read_text().split("\n"), str(path), {})
 
 
-def codes(analysis):
-    return [problem.code for problem in analysis.diagnostics]
+def codes(findings):
+    return [problem.code for problem in findings.diagnostics]
