@@ -1,5 +1,6 @@
 """A real Airflow for the tests that need one, and what is said about skipped tests."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from scripts import interpreters
@@ -19,6 +21,10 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow_home_")
 
 # A shell's background jobs ignore Ctrl-C, and so would all that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# All that a run of the tests starts has this in its environment: who runs them.
+RUN_BY = "TESTS_RUN_BY"
+os.environ.setdefault(RUN_BY, str(os.getpid()))
 
 ROOT = Path(__file__).parents[1]
 NO_PACKAGE = "apt-get install"  # what a skip for want of a Debian package tells its reader to do
@@ -108,6 +114,17 @@ def _fail_if_skipped(report):
         report.outcome = "failed"
         report.longrepr = f"skipped under CI: {report.longrepr[2]}"
     return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """After Ctrl-C, pytest-xdist ends its processes within ten seconds, and Airflow may need longer to stop."""
+    if exitstatus != pytest.ExitCode.INTERRUPTED or os.environ[RUN_BY] != str(os.getpid()):
+        return
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(RUN_BY) == os.environ[RUN_BY] and process.pid != os.getpid():
+                process.kill()
 
 
 @pytest.hookimpl(trylast=True)
