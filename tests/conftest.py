@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -73,18 +72,6 @@ def apps(airflow: LocalAirflow) -> Iterator[Apps]:
     yield from apps_in(airflow)
 
 
-@pytest.fixture
-def dags_folder(airflow: LocalAirflow) -> Iterator[Path]:
-    """Airflow's dags folder; what a test adds is removed after it."""
-    before = set(airflow.dags_folder.iterdir())
-    yield airflow.dags_folder
-    for added in set(airflow.dags_folder.iterdir()) - before:
-        if added.is_dir():
-            shutil.rmtree(added)
-        else:
-            added.unlink()
-
-
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist's own, which reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one process have all tests that share an Airflow, or a file, and begin with those that wait.
@@ -118,7 +105,7 @@ def _fail_if_skipped(report):
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(exitstatus: int) -> None:
-    """After Ctrl-C, pytest-xdist ends its processes within ten seconds, and Airflow may need longer to stop."""
+    """After Ctrl-C, pytest-xdist gives its processes ten seconds; Airflow may need longer to stop."""
     if exitstatus != pytest.ExitCode.INTERRUPTED or os.environ[RUN_BY] != str(os.getpid()):
         return
     for process in psutil.process_iter():
