@@ -248,11 +248,12 @@ class Jobs:
     def __init__(self, airflow: LocalAirflow, jobs: Iterable[Job]) -> None:
         apps = Apps(airflow)
         self._apps = {job: self._add(apps, job) for job in jobs}
-        self._runs = {
+        self._started = {
             job: app.trigger(self._dag_id(job), due=job.due, conf=job.conf)
             for job, app in self._apps.items()
             if job.runs
         }
+        self._ended: dict[Job, Run] = {}
 
     @staticmethod
     def _add(apps: Apps, job: Job) -> App:
@@ -272,7 +273,9 @@ class Jobs:
 
     def run(self, job: Job) -> Run:
         """Return the job's run, as soon as it has ended."""
-        return self._runs[job].finish()
+        if job not in self._ended:
+            self._ended[job] = self._started[job].finish()
+        return self._ended[job]
 
 
 def apps_in(airflow: LocalAirflow) -> Iterator[Apps]:
