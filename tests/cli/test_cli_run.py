@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from command import PROGRAM, on_terminal, run
 
+from tests.scheduler.apps import TIMEOUT
+
+pytestmark = pytest.mark.slow
+
 LIST = """\
 #AIRFLOW [pyrunner.cvar]
 #AIRFLOW standing = "from the list"
@@ -63,7 +67,7 @@ class End(Worker):
         if self.argv[0] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         if self.argv[0] in ("wait", "linger"):
-            time.sleep(60)
+            time.sleep(3600)
 
     def on_exit(self):
         pathlib.Path("exited").touch()
@@ -207,7 +211,7 @@ def test_interrupted_the_workers_hooks_still_run(job):
     wait_for(job.parents[1] / "end.json")
     second = run("run", job)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=TIMEOUT)
     assert second.code == 2
     assert second.err == f"Error: {job} is running already: wait for its end\n"
     assert process.returncode == 1
@@ -236,7 +240,7 @@ def test_interrupted_twice_it_does_not_wait_for_a_hook(job):
 
 
 def wait_for(path):
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + TIMEOUT
     while not path.exists():
         assert time.monotonic() < give_up
         time.sleep(0.1)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.scheduler.apps import App, Apps, Run
+from tests.scheduler.apps import Job, Run
 
 ROWS = """
 #ID|PARENT_IDS|MAX_ATTEMPTS|RETRY_WAIT_TIME|PROCESS_NAME|MODULE_NAME|WORKER_NAME|ARGUMENTS|LOGFILE
@@ -45,14 +45,7 @@ class Done(Worker):
 """
 
 
-@pytest.fixture(scope="module")
-def app(apps: Apps) -> App:
-    return apps.add("attempts", ROWS, WORKERS)
-
-
-@pytest.fixture(scope="module")
-def run(app: App) -> Run:
-    return app.trigger().finish()
+JOB = Job("attempts", ROWS, WORKERS)
 
 
 def failure_line(run: Run, task_id: str, try_number: int) -> str:
