@@ -197,7 +197,11 @@ class Host:
         if self._process.is_alive():
             self._kill()
         self._process.join()
+        self._process.close()
         self._guard.communicate(b"ended\n")
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
 
     def _kill(self) -> None:
         self._process.kill()  # it may not lead its process group yet
