@@ -203,10 +203,10 @@ class Host:
             self._kill()
         self._process.join()
         self._process.close()
-        for key in self._selector.get_map().values():
+        self._guard.communicate(b"ended\n")
+        for key in list(self._selector.get_map().values()):
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
-        self._guard.communicate(b"ended\n")
 
     def _kill(self) -> None:
         self._process.kill()  # it may not lead its process group yet

@@ -77,8 +77,11 @@ def dump_error(error: BaseException) -> str | None:
     cls = type(error)
     try:
         # Constructors of their own take other arguments than `args` as often as not.
-        args = error.__reduce__()[1] if cls.__module__ == "builtins" else error.args
-        text = _dump((cls, args, vars(error)))
+        args, state = error.args, vars(error)
+        if cls.__module__ == "builtins":
+            _, args, *attributes = error.__reduce__()  # such as an ImportError's name, which is not in vars
+            state = dict(*attributes)
+        text = _dump((cls, args, state))
         return text if str(load_error(text)) == str(error) else None
     except Exception:  # whatever a class or its attributes make of it
         return None
@@ -89,9 +92,13 @@ def load_error(text: str | None) -> BaseException | None:
     if text is None:
         return None
     try:
-        cls, args, attributes = _Unpickler(io.BytesIO(base64.b64decode(text))).load()
-        error: BaseException = cls(*args) if cls.__module__ == "builtins" else cls.__new__(cls, *args)
-        vars(error).update(attributes)
+        cls, args, state = _Unpickler(io.BytesIO(base64.b64decode(text))).load()
+        if cls.__module__ == "builtins":
+            error: BaseException = cls(*args)
+            error.__setstate__(state)
+        else:
+            error = cls.__new__(cls, *args)
+            vars(error).update(state)
     except Exception:
         return None
     return error

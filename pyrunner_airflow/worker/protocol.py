@@ -60,7 +60,7 @@ class Host:
         self._idle.append(connection)
         if "error" in answer:
             name, text = answer["error"]
-            raise _ERRORS.get(name, HostError)(text)
+            raise _ERRORS[name](text) if name in _ERRORS else HostError(f"{name}: {text}")
         return answer["value"]
 
     def log(self, level: str, text: str) -> None:

@@ -42,7 +42,7 @@ class TestError:
     def test_the_workers_exception_comes_back_as_it_is(self, run_in_fork):
         error = run_in_fork(RAISE).error
         assert (type(error), str(error)) == (RuntimeError, "broken")
-        assert 'raise RuntimeError("broken")' in str(error.__cause__)
+        assert "raise RuntimeError('broken')" in str(error.__cause__)
 
     def test_of_two_exceptions_the_first_comes_back_and_the_second_is_logged(self, run):
         ran = run(RAISE + hook("on_exit", "raise KeyError('second')"))

@@ -1,8 +1,11 @@
 """Where an app's parts are looked for, and that nothing of one app is left for the next."""
 
+import json
 import os
+import subprocess
 import sys
-from types import ModuleType
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from worker_jobs import run_row, source, write
@@ -137,9 +140,15 @@ class TestPath:
         write(tmp_path / holder / "python" / "jobs.py", text)
         assert said(tmp_path / "app", module="jobs", app_root=app_root) == str(tmp_path / holder)
 
-    def test_the_rest_of_sys_path_is_in_between(self, run):
-        path = run("def run(self): self.context['path'] = list(sys.path)", "import sys").context["path"]
-        assert path[1:-1] == sys.path
+    def test_the_rest_of_sys_path_is_in_between(self, run_in_fork):
+        ran = run_in_fork("def run(self): self.context['path'] = list(sys.path)", "import sys")
+        assert ran.context["path"][1:-1] == sys.path
+
+    def test_and_so_it_is_in_an_interpreter_of_its_own(self, run_in_own, own_python):
+        script = "import json, sys; print(json.dumps(sys.path[1:]))"
+        usual = json.loads(subprocess.check_output([own_python, "-c", script]))
+        ran = run_in_own("def run(self): self.context['path'] = list(sys.path)", "import sys")
+        assert ran.context["path"][1:-1] == [str(Path(__file__).parent), *usual]
 
     def test_working_directory_is_the_root(self, root, run):
         ran = run(
@@ -153,7 +162,7 @@ class TestPath:
         ran = run(
             "def run(self): self.context['cwd'] = os.getcwd()",
             "import os",
-            working_directory="data",
+            cwd="data",
             logfile="x.log",
         )
         assert ran.context["cwd"] == str(root / "data")
@@ -234,70 +243,105 @@ class TestTwoApps:
         write(dags / "north" / "workers" / "helper.py", "NAME = 'north'")
         assert [said(dags / "north"), said(dags, list_name="job.lst")] == ["north", "flat"]
 
-    def test_a_module_that_was_imported_before_does_not_hide_the_apps(self, root, monkeypatch):
-        workers = ModuleType("workers")
-        monkeypatch.setitem(sys.modules, "workers", workers)
-        write(root / "workers" / "workers.py", say("app"))
-        assert said(root) == "app"
-        assert sys.modules["workers"] is workers
+
+class TestModulesOfTheTasksProcess:
+    """Those that a DAG's file has imported never reach a worker whose app has its own of that name."""
+
+    @pytest.fixture
+    def imported(self, tmp_path, monkeypatch):
+        """Import a module from a folder of the DAG's own."""
+        names = []
+
+        def import_file(path):
+            folder = tmp_path / "dag"
+            write(folder / path, "NAME = 'of the DAG'")
+            name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            names.extend([name, name.split(".")[0]])
+            with monkeypatch.context() as patch:
+                patch.syspath_prepend(str(folder))
+                return import_module(name)
+
+        yield import_file
+        for name in names:
+            sys.modules.pop(name, None)
+
+    @pytest.mark.parametrize("folder", [".", "workers"])
+    @pytest.mark.parametrize(
+        ("path", "of_the_app"),
+        [
+            ("helpers.py", "helpers.py"),
+            ("helpers/__init__.py", "helpers.py"),
+            ("helpers.py", "helpers/__init__.py"),
+            ("helpers/deep.py", "helpers/deep.py"),
+            ("helpers/__init__.py", "helpers/__init__.py"),
+        ],
+    )
+    def test_a_module_or_package(self, root, run, imported, folder, path, of_the_app):
+        module = imported(path)
+        write(root / folder / of_the_app, "NAME = 'of the app'")
+        name = "helpers.deep" if "deep" in of_the_app else "helpers"
+        ran = run("def run(self): self.context['said'] = NAME", f"from {name} import NAME")
+        assert (ran.error, ran.context) == (None, {"said": "of the app"})
+        assert sys.modules[module.__name__] is module
+
+    def test_the_module_of_the_row_itself(self, run, imported):
+        imported("workers.py")
+        assert run("def run(self): return 3").code == 3
+
+    def test_one_that_the_app_has_none_of_is_there(self, run_in_fork, imported):
+        imported("helpers.py")
+        ran = run_in_fork("def run(self): self.context['said'] = NAME", "from helpers import NAME")
+        assert ran.context == {"said": "of the DAG"}
+
+    @pytest.mark.parametrize("name", ["json", "airflow", "pyrunner_airflow"])
+    @pytest.mark.parametrize("entry", ["{}/notes.txt", "{}.py", "{}/__init__.py"])
+    def test_what_runs_the_worker_is_never_the_apps(self, root, run, python, name, entry):
+        write(root / entry.format(name), "raise ImportError")
+        names = "json, pyrunner_airflow.worker" if python else "json, airflow.sdk, pyrunner_airflow.worker"
+        ran = run("def run(self): self.context['said'] = json.loads('5')", f"import {names}")
+        assert (ran.error, ran.context) == (None, {"said": 5})
 
 
-class TestNothingIsLeft:
-    BODY = """
-    def run(self):
-        os.environ["LEFT"] = "x"
-        del os.environ["HOME"]
-        os.chdir("/")
-        sys.path.insert(0, "/left")
-        sys.path.append("/left")
-        sys.stdout = sys.stderr = io.StringIO()
-        import helper
-        {end}
-    """
+class TestTasksProcess:
+    """Nothing that a worker does reaches it."""
 
-    @pytest.fixture(params=["return 0", "raise KeyError", "raise SystemExit", "raise Interrupted"])
-    def state_around(self, request, root, run, monkeypatch):
+    @pytest.mark.parametrize("logfile", [None, "x.log"])
+    def test_it_stays_as_it_was(self, root, run, logfile):
         def state():
             streams = sys.stdin, sys.stdout, sys.stderr
-            return dict(os.environ), os.getcwd(), list(sys.path), set(sys.modules), streams
+            return dict(os.environ), os.getcwd(), list(sys.path), dict(sys.modules), streams
 
-        monkeypatch.setenv("HOME", "/home/x")
         write(root / "workers" / "helper.py", "")
+        write(root / "config" / "app_profile", "export APP_X=1")
         before = state()
-        run(self.BODY.format(end=request.param), "import io, os, sys", logfile=None)
-        after_without_logfile = state()
-        run(self.BODY.format(end=request.param), "import io, os, sys", logfile="x.log")
-        return before, after_without_logfile, state()
-
-    @pytest.mark.parametrize("part", range(5), ids=["environ", "cwd", "sys.path", "sys.modules", "streams"])
-    def test_process_is_as_before(self, state_around, part):
-        before, *after = (state[part] for state in state_around)
-        assert after == [before, before]
+        ran = run(
+            """
+            def run(self):
+                os.environ["LEFT"] = "x"
+                del os.environ["APP_NAME"]
+                os.chdir("/")
+                sys.path.insert(0, "/left")
+                sys.stdout = sys.stderr = io.StringIO()
+                import helper, this
+            """,
+            "import io, os, sys",
+            logfile=logfile,
+        )
+        assert (ran.error, state()) == (None, before)
 
     @pytest.mark.parametrize(
         "line",
         [
-            "sys.path.append(pathlib.Path(os.getcwd(), 'lib'))",
-            "sys.path.append(None)",
-            "sys.path.append(b'/lib')",
-            "sys.path.insert(0, '')",
+            "sys.path[:0] = [pathlib.Path(os.getcwd()), None, b'/lib', '']",
             "sys.path.clear()",
-            "sys.modules['odd'] = None",
-            "sys.modules['odd'] = types.SimpleNamespace(__file__=5)",
-            "sys.modules['odd'] = types.SimpleNamespace(__path__=None)",
+            "sys.modules.update(a=None, b=types.SimpleNamespace(__file__=5))",
+            "sys.modules['c'] = types.SimpleNamespace(__path__=None)",
             "del sys.modules['workers']",
         ],
     )
-    def test_odd_entries_do_no_harm(self, run, line):
-        before = list(sys.path), set(sys.modules)
-        ran = run(f"def run(self): {line}", "import os, pathlib, sys, types")
-        sys.modules.pop("odd", None)
-        assert (ran.error, list(sys.path), set(sys.modules)) == (None, *before)
-
-    def test_modules_from_elsewhere_stay_imported(self, run, monkeypatch):
-        monkeypatch.delitem(sys.modules, "this", raising=False)
-        run("def run(self): pass", "import this")
-        assert "this" in sys.modules
+    def test_odd_entries_do_no_harm_to_the_end(self, run, line):
+        ran = run(f"def run(self):\n  {line}\n  return 5", "import os, pathlib, sys, types")
+        assert (ran.code, ran.error_type) == (5, "WorkerFailed")
 
 
 class TestErrors:
@@ -400,9 +444,16 @@ class TestEnvironmentReferences:
         write(root / "workers" / "workers.py", source(self.ECHO))
         assert said(root, arguments=["<$ENV{APP_E}>"], env={"APP_E": ""})[0] == ["<>"]
 
-    def test_a_value_is_not_resolved_again(self, root):
+    def test_a_value_is_not_resolved_again(self, root, monkeypatch):
+        monkeypatch.setenv("A", "$ENV{B}")
         write(root / "workers" / "workers.py", source(self.ECHO))
-        assert said(root, arguments=["$ENV{APP_A}"], env={"APP_A": "$ENV{APP_B}"})[0] == ["$ENV{APP_B}"]
+        assert said(root, arguments=["$ENV{A}"])[0] == ["$ENV{B}"]
+
+    def test_a_variable_of_the_list_may_refer_to_the_profiles_and_to_those_before_it(self, root):
+        write(root / "config" / "app_profile", "export APP_A=a")
+        write(root / "workers" / "workers.py", source(self.ECHO))
+        env = {"B": "$ENV{APP_A}b", "C": "$ENV{B}c"}
+        assert said(root, arguments=["$ENV{C}"], env=env)[0] == ["abc"]
 
     @pytest.mark.parametrize("column", ["module", "worker", "arguments", "arguments_text", "logfile"])
     def test_a_missing_name_is_told_and_nothing_starts(self, root, column):

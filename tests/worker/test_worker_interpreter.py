@@ -118,7 +118,7 @@ class TestNotStarted:
         def run(python, **columns):
             ran = run_row(root, python=str(python), **columns)
             assert (ran.code, ran.outcome.started) == (905, False)
-            return str(ran.error)
+            return ran.error_text
 
         return run
 

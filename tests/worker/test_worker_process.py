@@ -59,7 +59,7 @@ class TestEnd:
 
     def test_what_it_leaves_running_goes_on(self, run, root):
         ran = run(
-            "def run(self): self.context['pid'] = subprocess.Popen(['sleep', '5']).pid", "import subprocess"
+            "def run(self): self.context['pid'] = subprocess.Popen(['sleep', '60']).pid", "import subprocess"
         )
         assert is_running(ran.context["pid"])
         os.kill(ran.context["pid"], signal.SIGKILL)
@@ -339,8 +339,14 @@ def on_exit(self): self.context["on_exit"] = True
         assert ("WARN", text) in ran.lines
 
     def test_a_loop_that_does_nothing_but_log_is_interrupted(self, run):
-        body = "def run(self):\n  while True: self.logger.info('again')\ndef on_fail(self): self.context['failed'] = 1"
-        ran = run(body, on_log=terminate_at("again"))
+        ran = run(
+            """
+            def run(self):
+                while True: self.logger.info("again")
+            def on_fail(self): self.context["failed"] = 1
+            """,
+            on_log=terminate_at("again"),
+        )
         assert (ran.error_type, ran.context) == ("WorkerTerminated", {"failed": 1})
 
     def test_amid_questions_every_answer_is_still_the_right_one(self, run):
@@ -429,7 +435,7 @@ os.kill(os.getpid(), signal.SIGTERM)
         print(repr(str(ran.code)), type(ran.error).__name__)
         """
         process = start_python(script, root, stdin=subprocess.DEVNULL)
-        assert wait_until((root / "ready").exists, 30)
+        assert wait_until((root / "ready").exists)
         process.send_signal(signal.SIGINT)
         assert "'901' KeyboardInterrupt" in process.communicate(timeout=50)[0].decode()
         assert "cleaned\n" in (root / "x.log").read_text()
@@ -450,7 +456,7 @@ os.kill(os.getpid(), signal.SIGTERM)
         run_row(Path(sys.argv[1]), python=sys.argv[2] if len(sys.argv) > 2 else None)
         """
         task = start_python(script, root, *([python] if python else []), stdin=subprocess.DEVNULL)
-        assert wait_until((root / "pids").exists, 20)
+        assert wait_until((root / "pids").exists)
         task.kill()
         task.wait()
         pids = [int(pid) for pid in (root / "pids").read_text().split()]

@@ -165,8 +165,8 @@ class TestEnd:
         ran = shell(
             f"echo ready; {self.COMMAND.format(sleep)}", on_log=terminate_when_running("ready", sleep)
         )
-        assert type(ran.error) is WorkerTerminated
-        assert wait_until(lambda: not processes(sleep), 1)
+        assert ran.error_type == "WorkerTerminated"
+        assert wait_until(lambda: not processes(sleep))
 
     def test_an_exception_lets_the_command_clean_up(self, shell, sleep, tmp_path):
         command = f"trap 'touch {tmp_path}/cleaned; exit' TERM; echo ready; {sleep} & wait"
@@ -184,20 +184,20 @@ class TestEnd:
     def test_a_command_that_ignores_sigterm_is_killed(self, shell, sleep):
         command = f"trap '' TERM; echo ready; {sleep}; {sleep}"
         shell(command, on_log=terminate_when_running("ready", sleep))
-        assert wait_until(lambda: not processes(sleep), 1)
+        assert wait_until(lambda: not processes(sleep))
 
     @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
     def test_when_the_worker_is_killed_all_of_it_dies(self, tmp_path, sleep, signum):
         process = python(RUN_COMMAND, tmp_path, self.COMMAND.format(sleep))
-        assert wait_until(lambda: any(is_sleep(pid) for pid in processes(sleep)), 10)
+        assert wait_until(lambda: any(is_sleep(pid) for pid in processes(sleep)))
         process.send_signal(signum)
         process.wait(10)
-        assert wait_until(lambda: not processes(sleep), 1)
+        assert wait_until(lambda: not processes(sleep))
 
     def test_a_sibling_of_the_worker_is_left_alone(self, tmp_path, sleep):
         bystander = subprocess.Popen(sleep.split())
         process = python(RUN_COMMAND, tmp_path, f"echo {sleep}; sleep 60")
-        assert wait_until(lambda: len(processes(sleep)) > 2, 10)
+        assert wait_until(lambda: len(processes(sleep)) > 2)
         process.kill()
         process.wait(10)
         assert wait_until(lambda: len(processes(sleep)) == 1)
@@ -214,7 +214,7 @@ def terminate_when_running(line, command):
 
     def on_log(host, text):
         if text == line:
-            assert wait_until(lambda: any(is_sleep(pid) for pid in processes(command)), 30)
+            assert wait_until(lambda: any(is_sleep(pid) for pid in processes(command)))
         terminate_at(line)(host, text)
 
     return on_log

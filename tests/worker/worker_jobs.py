@@ -214,9 +214,9 @@ def json_of(process):
     return json.loads(output_of(process).splitlines()[-1])
 
 
-def wait_until(condition, seconds=5.0):
-    """Say whether the condition came true in time."""
-    end = time.monotonic() + seconds
+def wait_until(condition):
+    """Say whether the condition came true before what it waits for would end by itself."""
+    end = time.monotonic() + 30
     while not condition():
         if time.monotonic() > end:
             return False
