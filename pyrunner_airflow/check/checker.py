@@ -13,9 +13,9 @@ from pyrunner_airflow.check.ordering import Ordering
 from pyrunner_airflow.check.profile import find_workers
 from pyrunner_airflow.check.reporter import Reporter
 from pyrunner_airflow.check.source import walk
+from pyrunner_airflow.tasklist.columns import ENV_OPEN
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean, quote
 from pyrunner_airflow.tasklist.fields import Column
-from pyrunner_airflow.tasklist.columns import ENV_OPEN
 from pyrunner_airflow.worker.app import find_folder
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from math import inf
 from typing import Any, Protocol
 
 from pyrunner_airflow.dag import relay
+from pyrunner_airflow.dag.answering import Answering
 from pyrunner_airflow.values import Allowed, Encoded
 from pyrunner_airflow.worker.app import AppError
 from pyrunner_airflow.worker.attempt import (
@@ -269,7 +270,7 @@ class Host:
         """Take a new connection."""
         came = receive_socket(self._door)
         if isinstance(came, socket.socket):
-            _Connection(came, self._answer, self._selector)
+            Answering(came, self._answer, self._selector)
         elif self._job.python and not self._begun and came.startswith(TOO_OLD):
             version = came[len(TOO_OLD) :].decode()
             raise AppError(f"[pyrunner] python: {self._job.python} is Python {version}, not 3.8 or later")
@@ -398,53 +399,3 @@ _ANSWERS = {
     "end": "_end",
 }
 """The methods of a :class:`Host` that answer what its worker's process may ask."""
-
-
-class _Connection:
-    """
-    The answering end of a connection: reads a question, or writes an answer, whichever can be done now.
-
-    So a process that is stopped in the middle of either holds up nothing.
-    """
-
-    def __init__(
-        self,
-        connection: socket.socket,
-        answer: Callable[[bytes], bytes],
-        selector: selectors.BaseSelector,
-    ) -> None:
-        connection.setblocking(False)
-        self._socket = connection
-        self._answer = answer
-        self._selector = selector
-        self._received = bytearray()
-        self._to_send = memoryview(b"")
-        selector.register(connection, selectors.EVENT_READ, self._go_on)
-
-    def _go_on(self) -> None:
-        try:
-            if self._to_send:
-                self._to_send = self._to_send[self._socket.send(self._to_send) :]
-            else:
-                self._receive()
-        except (BrokenPipeError, ConnectionResetError):
-            self._close()
-            return
-        if self._socket.fileno() >= 0:
-            events = selectors.EVENT_WRITE if self._to_send else selectors.EVENT_READ
-            self._selector.modify(self._socket, events, self._go_on)
-
-    def _receive(self) -> None:
-        data = self._socket.recv(1 << 20)
-        if not data:
-            self._close()
-            return
-        self._received += data
-        if data.endswith(b"\n"):  # who asks waits for the answer, so that this is the question's end
-            question, self._received = bytes(self._received), bytearray()
-            answer = self._answer(question)
-            self._to_send = memoryview(answer)[self._socket.send(answer) :]
-
-    def _close(self) -> None:
-        self._selector.unregister(self._socket)
-        self._socket.close()

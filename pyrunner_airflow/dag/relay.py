@@ -3,8 +3,8 @@ What a fork of a task's process says to Airflow, relayed by the task's process, 
 
 This is the one place that uses a name of Airflow's that is not public: ``task_runner.SUPERVISOR_COMMS``, by
 which Connections, Variables, XComs and all else are asked for. Airflow has no other way to offer them to a
-forked process. Where the name is gone, :func:`is_possible` says so: a worker's own calls to Airflow are not to
-be had then, and all else works.
+forked process. Where the name is gone, :func:`is_possible` says so: a worker's own calls to Airflow are not
+to be had then, and all else works.
 
 Messages are pickled, since both ends are the same program. Nothing of that kind is taken from an interpreter
 of its own.
@@ -79,7 +79,8 @@ def dump_error(error: BaseException) -> str | None:
         # Constructors of their own take other arguments than `args` as often as not.
         args, state = error.args, vars(error)
         if cls.__module__ == "builtins":
-            _, args, *attributes = error.__reduce__()  # such as an ImportError's name, which is not in vars
+            reduced: Any = error.__reduce__()  # which has what is not in vars, such as an ImportError's name
+            _, args, *attributes = reduced
             state = dict(*attributes)
         text = _dump((cls, args, state))
         return text if str(load_error(text)) == str(error) else None
