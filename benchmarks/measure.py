@@ -88,7 +88,7 @@ def start_python(python: str) -> dict[str, float]:
 
 
 def start_worker(python: str) -> dict[str, float]:
-    """Run a worker that does nothing, in an interpreter of its own or in a fork; the least of several times."""
+    """Run a worker that does nothing, in another interpreter or in a fork; the least of several times."""
     return {"time": min(_run_worker(python, "pass") for _ in range(_STARTS))}
 
 
