@@ -92,12 +92,10 @@ class Check:
             hidden = modules.file(name.partition(".")[0])
             found = f", which Python finds before {self._shown([hidden])}" if hidden else ""
             message = f"{name} is a module of Python's own{found}"
-            hint = "Give the workers' module another name."
-            report("standard-module", *cell, message, hint)
+            report("standard-module", *cell, message, "Give the workers' module another name.")
         elif (stem := name.removesuffix(".py")) != name and modules.find(stem):
             message = f"MODULE_NAME {quote(name)} is the name of a file"
-            hint = f"Write the module's name, {stem}."
-            report("module-ends-in-py", *cell, message, hint)
+            report("module-ends-in-py", *cell, message, f"Write the module's name, {stem}.")
         elif self._doubt:
             self._unfound.append(name)
         elif python:
@@ -135,8 +133,7 @@ class Check:
             if isinstance(worker, Class):
                 where = self._reporter.where(worker)
                 message = f"{worker.node.name} ({where}) does not extend Worker"
-            hint = "Name a class that extends pyrunner's Worker."
-            report("not-a-worker", *cell, message, hint)
+            report("not-a-worker", *cell, message, "Name a class that extends pyrunner's Worker.")
         return None
 
     def _note(self, what: str, python: str) -> None:
@@ -198,8 +195,7 @@ def _check_parameters(method: Function, phase: str, reporter: Reporter) -> None:
     given = 0 if "staticmethod" in method.decorators else 1
     if given > len(positional) and not parameters.vararg:
         message = f"{method.name} lacks its parameter self"
-        hint = f"Write def {phase}(self)."
-        reporter.in_module("run-with-parameters", method, message, hint)
+        reporter.in_module("run-with-parameters", method, message, f"Write def {phase}(self).")
     named = zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
     surplus = [*needed[given:], *(parameter for parameter, default in named if default is None)]
     if surplus:

@@ -13,19 +13,19 @@ from pyrunner_airflow.check.flow import FOLLOWED, PROPERTIES, Calls, Site
 from pyrunner_airflow.check.modules import Function, Special
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyrunner_airflow.check.flow import Arguments, Call, Flow, Value
-    from pyrunner_airflow.check.modules import Class, FunctionNode
+    from pyrunner_airflow.check.modules import Class, FunctionNode, Meaning
 
 HOOKS = ("on_start", "on_success", "on_fail", "on_exit", "on_destroy")
 """PyRunner's, besides ``run``; `on_start` and `on_destroy` are those of 5.3.0."""
 
 SELF, CONTEXT, UNKNOWN = Special.SELF, Special.CONTEXT, Special.UNKNOWN
 # Python's own that look at what they are given, and keep none of it.
-_LOOKERS = frozenset(
-    """
+_LOOKERS = """
     all any bool dict enumerate hasattr id isinstance iter len list print repr set sorted str tuple type
-    """.split()  # noqa: SIM905
-)
+""".split()  # noqa: SIM905
 # What is asked of the keys can as well be asked of the context itself.
 _OF_CONTEXT = {"shared_dict": CONTEXT, "keys": CONTEXT, "interactive": UNKNOWN}
 _SUBSCRIPTS = {ast.Load: "__getitem__", ast.Store: "__setitem__", ast.Del: "__delitem__"}
@@ -42,19 +42,18 @@ def flow_of(worker: Class) -> Flow:
         if method := worker.find(name):
             arguments: Arguments = {0: CONTEXT} if name == "__init__" else {}
             calls.add_method(method, arguments, is_certain=name != "on_fail")
-        for call in calls:
-            _Body(calls, call).read()
-    calls.flow.close()
+        while calls.unread:
+            _Body(calls, calls.unread.popleft()).read()
     return calls.flow
 
 
 class _Body(ast.NodeVisitor):
     """The body of one function, from its top to its end; a visit returns what an expression stands for."""
 
-    def __init__(self, calls: Calls, call: Call, outer_variables: frozenset[str] = frozenset()) -> None:
+    def __init__(self, calls: Calls, call: Call, outer: Sequence[Function] = ()) -> None:
         self._function, values, self._is_certain = call
         self._values = dict(values)
-        self._variables = outer_variables.union(self._function.assignments)
+        self._functions = (*outer, self._function)
         self._calls = calls
         self._flow = calls.flow
         self._branches = 0
@@ -151,7 +150,7 @@ class _Body(ast.NodeVisitor):
         self._use(*getattr(node, "decorator_list", ()), node.args)
         inner = Function(self._function.module, node, self._function.owner)
         values = [(name, value) for name, value in self._values.items() if name not in inner.assignments]
-        _Body(self._calls, (inner, frozenset(values), False), self._variables).read()
+        _Body(self._calls, (inner, frozenset(values), False), self._functions).read()
 
     visit_AnnAssign = visit_Assign
     visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
@@ -160,7 +159,7 @@ class _Body(ast.NodeVisitor):
         return node.value if isinstance(node.value, str) else UNKNOWN
 
     def visit_Name(self, node: ast.Name) -> Value:
-        return self._values.get(node.id, UNKNOWN) if node.id in self._variables else node
+        return self._values.get(node.id, node)
 
     def visit_Attribute(self, node: ast.Attribute) -> Value:
         base = self.visit(node.value)
@@ -244,7 +243,7 @@ class _Body(ast.NodeVisitor):
         elif holder in FOLLOWED and not method:
             self._flow.escape()
         elif not FOLLOWED.isdisjoint(arguments.values()):
-            return self._call_function(callee if isinstance(holder, ast.expr) else None, arguments)
+            return self._call_function(callee if isinstance(holder, ast.expr) else UNKNOWN, arguments)
         return UNKNOWN
 
     def _arguments(self, node: ast.Call) -> Arguments:
@@ -259,9 +258,9 @@ class _Body(ast.NodeVisitor):
             return {"*": UNKNOWN}
         return arguments
 
-    def _call_function(self, callee: ast.expr | None, arguments: Arguments) -> Value:
+    def _call_function(self, callee: Value, arguments: Arguments) -> Value:
         """Read a call of something of the module that is given the context, or the worker."""
-        function = self._function.module.evaluate(callee) if callee else UNKNOWN
+        function = self._evaluate(callee)
         name = callee.id if isinstance(callee, ast.Name) and function is Special.FOREIGN else None
         match [name, *arguments.values()]:
             case _ if isinstance(function, Function):
@@ -294,12 +293,18 @@ class _Body(ast.NodeVisitor):
 
     def _operate(self, method: str, key: Value, node: ast.expr, has_default: bool = False) -> None:
         """Note what a method of the context does with a key; `node` is where the key stands."""
-        module = self._function.module
-        found = module.evaluate(key) if isinstance(key, ast.expr) else key
+        found = self._evaluate(key)
         text = found if isinstance(found, str) else None
-        self._flow.operate(
-            method, text, Site(module, node), self._is_certain_here, not (has_default or self._guards)
-        )
+        site, is_needed = Site(self._function.module, node), not (has_default or self._guards)
+        self._flow.operate(method, text, site, self._is_certain_here, is_needed)
+
+    def _evaluate(self, value: Value) -> Meaning:
+        """Look a name of the module up, if it is no variable."""
+        if not isinstance(value, ast.expr):
+            return value
+        names = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
+        is_local = any(not names.isdisjoint(function.assignments) for function in self._functions)
+        return UNKNOWN if is_local else self._function.module.evaluate(value)
 
 
 def _calls(node: ast.expr, name: str) -> bool:

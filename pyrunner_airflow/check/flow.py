@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections import deque
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from pyrunner_airflow.check.modules import Function, Meaning, Special
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pyrunner_airflow.check.modules import Attribute, Class, Module
 
 Value = Meaning | ast.expr
@@ -47,7 +46,6 @@ class Site(NamedTuple):
 class Flow:
     """What a worker does with the context, each key with the first place where it does.
 
-    needs: keys that must be there; a key that the worker itself writes is none of them.
     reads: keys that it reads, in any way.
     writes: keys that it gives a value, in any way.
     gives: those of them whose value does not need one that was there before.
@@ -56,13 +54,13 @@ class Flow:
     """
 
     def __init__(self) -> None:
-        self.needs: dict[str, Site] = {}
         self.reads: dict[str, Site] = {}
         self.writes: dict[str, Site] = {}
         self.gives: set[str] = set()
         self.changes: dict[str, Site] = {}
         self.may_read_more = False
         self.may_write_more = False
+        self._needed: dict[str, Site] = {}
         self._optional: set[str] = set()
 
     def operate(self, method: str, key: str | None, site: Site, is_certain: bool, is_needed: bool) -> None:
@@ -82,7 +80,7 @@ class Flow:
             if "reads" in effects:
                 self.reads.setdefault(key, site)
                 if is_needed and "needs" in effects:
-                    self.needs.setdefault(key, site)
+                    self._needed.setdefault(key, site)
                 else:
                     self._optional.add(key)
             if "writes" in effects:
@@ -96,10 +94,11 @@ class Flow:
         """Note that the context is out of sight."""
         self.may_read_more = self.may_write_more = True
 
-    def close(self) -> None:
-        """Decide, now that all is seen, what is needed: not what is asked for first, or written here too."""
-        for key in self._optional | self.gives:
-            self.needs.pop(key, None)
+    @cached_property
+    def needs(self) -> dict[str, Site]:
+        """Keys that must be there, now that all is seen: not what it asks for first, or writes itself."""
+        optional = self._optional | self.gives
+        return {key: site for key, site in self._needed.items() if key not in optional}
 
 
 class Calls:
@@ -109,12 +108,7 @@ class Calls:
         self.worker = worker
         self.flow = Flow()
         self._made: set[Call] = set()
-        self._unread: deque[Call] = deque()
-
-    def __iter__(self) -> Iterator[Call]:
-        """Yield those that have not been read, also those that are added meanwhile."""
-        while self._unread:
-            yield self._unread.popleft()
+        self.unread: deque[Call] = deque()
 
     def add_method(self, method: Function | Attribute, arguments: Arguments, is_certain: bool) -> None:
         """Add a call of a method of the worker."""
@@ -154,7 +148,7 @@ class Calls:
         call = function, frozenset(values.items()), is_certain
         if call not in self._made:
             self._made.add(call)
-            self._unread.append(call)
+            self.unread.append(call)
 
     def hand_on(self, arguments: Arguments) -> None:
         """Note that arguments go where they are not followed."""

@@ -20,9 +20,7 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _PLAIN = frozenset(("object", "ABC", "Generic", "Protocol"))
 # Methods by which a class can be anything.
 _DYNAMIC = frozenset(("__getattr__", "__getattribute__", "__init_subclass__", "__new__", "__setattr__"))
-_PYRUNNER_MODULES = frozenset(
-    ("pyrunner", "pyrunner.worker", "pyrunner.worker.abstract", "pyrunner.worker.shellworker")
-)
+_PYRUNNER_MODULES = ("pyrunner", "pyrunner.worker", "pyrunner.worker.abstract", "pyrunner.worker.shellworker")
 
 
 class Special(Enum):

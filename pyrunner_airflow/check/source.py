@@ -21,6 +21,8 @@ _HIDDEN_NAMES = re.compile(
 # What functions declare as the module's: they may bind it to anything.
 _GLOBAL = re.compile(r"^[ \t]+global[ \t]+(\w+(?:[ \t]*,[ \t]*\w+)*)", re.MULTILINE)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_BLOCKS = (*_DEFINITIONS, ast.Lambda)
+_LEAVES = (ast.Name, ast.Constant, ast.expr_context)  # most nodes, with nothing to look for in them
 
 
 class Source:
@@ -61,7 +63,7 @@ class Source:
     @cached_property
     def set_attributes(self) -> set[str]:
         """The names of all attributes, of whatever object, that something in it assigns to."""
-        attributes = (node for node in ast.walk(self.tree) if isinstance(node, ast.Attribute))
+        attributes = (node for node in walk(self.tree, is_deep=True) if isinstance(node, ast.Attribute))
         return {node.attr for node in attributes if not isinstance(node.ctx, ast.Load)}
 
     @cached_property
@@ -94,14 +96,21 @@ class Source:
         return self.text.split("\n")
 
 
-def walk(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes within a module, class or function, in their order, but not what is in others there."""
-    pending = [*ast.iter_child_nodes(node)][::-1]
+def walk(block: ast.AST, is_deep: bool = False) -> Iterator[ast.AST]:
+    """Yield the nodes of a module, class or function, in their order; those of others in it if `is_deep`."""
+    pending = [block]
     while pending:
-        found = pending.pop()
-        yield found
-        if not isinstance(found, (*_DEFINITIONS, ast.Lambda)):
-            pending += [*ast.iter_child_nodes(found)][::-1]
+        node = pending.pop()
+        if node is not block:
+            yield node
+            if isinstance(node, _LEAVES) or (isinstance(node, _BLOCKS) and not is_deep):
+                continue
+        for field in reversed(node._fields):
+            value = getattr(node, field, None)
+            if isinstance(value, list):
+                pending += [part for part in reversed(value) if isinstance(part, ast.AST)]
+            elif isinstance(value, ast.AST):
+                pending.append(value)
 
 
 def bindings(block: ast.AST) -> Iterator[tuple[str, ast.AST, bool]]:
