@@ -109,7 +109,6 @@ def _run_worker(python: str, line: str) -> float:
     from pyrunner_airflow.dag.host import Host
     from pyrunner_airflow.dag.relay import dump_error
     from pyrunner_airflow.dag.xcom_values import allowed_classes
-    from pyrunner_airflow.values import Codec
     from pyrunner_airflow.worker.attempt import Job
     from pyrunner_airflow.worker.child import InAirflow
 
@@ -122,7 +121,7 @@ def _run_worker(python: str, line: str) -> float:
         job = Job(f"{folder}/job.lst", None, None, own_python, {}, "run", "2026-01-01", 0.0, folder, *row)
         airflow = InAirflow(None, {}, {}, lambda _: None, lambda _: None, dump_error)
         start = time.perf_counter()
-        outcome = Host(job, _xcom_context(), print, None, allowed, airflow, Codec(allowed).encode({})).run()
+        outcome = Host(job, _xcom_context(), print, None, allowed, airflow, {}).run()
         seconds = time.perf_counter() - start
     if outcome.error:
         raise outcome.error

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
@@ -24,6 +25,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # All that a run of the tests starts has this in its environment: who runs them.
 RUN_BY = "TESTS_RUN_BY"
 os.environ.setdefault(RUN_BY, str(os.getpid()))
+
+# How fast the machine is proves nothing.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 ROOT = Path(__file__).parents[1]
 NO_PACKAGE = "apt-get install"  # what a skip for want of a Debian package tells its reader to do

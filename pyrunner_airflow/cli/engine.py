@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from airflow.sdk import conf
 
-from pyrunner_airflow.dag.host import WorkerTraceback
+from pyrunner_airflow.dag.errors import WorkerTraceback
 from pyrunner_airflow.dag.operator import WorkerOperator
 from pyrunner_airflow.dag.parameters import is_selected
 from pyrunner_airflow.discovery.building import build_dag

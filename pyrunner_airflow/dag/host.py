@@ -24,7 +24,8 @@ from typing import Any, Protocol
 
 from pyrunner_airflow.dag import relay
 from pyrunner_airflow.dag.answering import Answering
-from pyrunner_airflow.values import Allowed, Encoded
+from pyrunner_airflow.dag.errors import WorkerRaised, WorkerTerminated, WorkerTraceback
+from pyrunner_airflow.values import Allowed, Codec, Encoded
 from pyrunner_airflow.worker.app import AppError
 from pyrunner_airflow.worker.attempt import (
     FAILED,
@@ -49,39 +50,6 @@ _LOOK_AGAIN = 0.1
 # Beside the worker: a line means that it ended; the pipe's end, that the task's process died, and then the
 # worker goes too, with all of its process group.
 _GUARD = 'read -r ended && exit; kill -s KILL -- "-$1"'
-
-
-class WorkerTerminated(BaseException):
-    """
-    Airflow ended the task (SIGTERM): not an Exception, so that no worker swallows it by accident.
-
-    :ivar seconds_to_end: how long the worker's hooks may take, before Airflow kills the task.
-    """
-
-    def __init__(self, text: str, seconds_to_end: float = 4.0) -> None:
-        super().__init__(text)
-        self.seconds_to_end = seconds_to_end
-
-
-class WorkerRaised(Exception):
-    """
-    An exception of a worker that only the worker's own process can have.
-
-    :ivar name: its type's name.
-    :ivar text: its text.
-    """
-
-    def __init__(self, name: str, text: str) -> None:
-        super().__init__(f"{name}: {text}" if text else name)
-        self.name = name
-        self.text = text
-
-
-class WorkerTraceback(Exception):
-    """Where in its process a worker raised the exception that this is the cause of."""
-
-    def __str__(self) -> str:
-        return f'\n"""\n{self.args[0]}"""'
 
 
 class HostedContext(Protocol):
@@ -115,7 +83,7 @@ class Host:
         worker's process prints them itself.
     :param allowed: the classes whose objects a context value may be.
     :param airflow: what a fork has of Airflow.
-    :param told: a dictionary, encoded: what an interpreter of its own has of Airflow.
+    :param told: what an interpreter of its own has of Airflow.
     """
 
     def __init__(
@@ -126,7 +94,7 @@ class Host:
         printed: Callable[[str, str], None] | None,
         allowed: Allowed,
         airflow: InAirflow,
-        told: Encoded,
+        told: dict[str, Any],
     ) -> None:
         self._job = job
         self._context = context
@@ -205,7 +173,7 @@ class Host:
         self._process.join()
         self._process.close()
         self._guard.communicate(b"ended\n")
-        for key in list(self._selector.get_map().values()):
+        for key in self._selector.get_map().values():
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
 
@@ -223,11 +191,18 @@ class Host:
                 key.data()
             now = time.monotonic()
             if now > self._journal_at:
-                self._journal_at = inf
-                self._context.journal()
+                self._journal()
             if now > self._give_up_at:
                 self._kill()
                 self._give_up_at = inf
+
+    def _journal(self) -> None:
+        self._journal_at = inf
+        try:
+            self._context.journal()
+        except Exception as error:  # as when the task was cleared meanwhile: its worker goes on
+            text = f"what this attempt wrote to the context could not be kept so far: {error!r}"
+            self._log("WARN", text)
 
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait for something to do. Only here anything interrupts the attempt."""
@@ -319,7 +294,7 @@ class Host:
         return {
             "job": self._job._asdict(),
             "allowed": self._allowed,
-            "airflow": self._told,
+            "airflow": Codec(self._allowed).encode(self._told),
             "takes_output": self._printed is not None,
         }
 

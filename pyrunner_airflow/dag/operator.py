@@ -18,7 +18,8 @@ from airflow.sdk.log import mask_secret
 
 from pyrunner_airflow.dag import relay
 from pyrunner_airflow.dag.context import XComContext
-from pyrunner_airflow.dag.host import Host, WorkerTerminated
+from pyrunner_airflow.dag.errors import WorkerNotStarted, WorkerTerminated
+from pyrunner_airflow.dag.host import Host
 from pyrunner_airflow.dag.parameters import check_names, is_selected
 from pyrunner_airflow.dag.versions import seconds_after_sigterm
 from pyrunner_airflow.dag.xcom_values import allowed_classes
@@ -41,10 +42,6 @@ _MAX_SLUG = 200
 _SECRET_NAME = re.compile(
     "(^|_)(api_?key|authorization|passphrase|passwd|password|private_?key|secret|token)s?(_|$)", re.IGNORECASE
 )
-
-
-class WorkerNotStarted(AirflowFailException):
-    """There was no worker to run, so that another attempt would end the same way (PyRunner's code 905)."""
 
 
 def task_id(row: TaskRow) -> str:
@@ -141,11 +138,14 @@ def run_row(*argv: str, **context: Any) -> None:
         raise AirflowSkipException("left out by this run's parameters")
     _mask_secrets(os.environ)
     allowed = allowed_classes()
-    codec = Codec(allowed)
     log = partial(_log, task.log)
-    kept = _context(context, codec, log)
+    kept = _context(context, Codec(allowed), log)
+    plain = _plain(context)
+    is_reachable = relay.is_possible()
+    if not is_reachable:
+        log("WARN", relay.NOT_POSSIBLE)
     airflow = InAirflow(
-        context if relay.is_possible() else _plain(context),
+        context if is_reachable else plain,
         _INTERRUPTIONS,
         {"skip": AirflowSkipException, "final": AirflowFailException},
         relay.connect,
@@ -153,7 +153,6 @@ def run_row(*argv: str, **context: Any) -> None:
         relay.dump_error,
     )
     printed = _print if _stdout_is_supervised() else None
-    plain = codec.encode(_plain(context))
     task.host = Host(_job(argv, context), kept, log, printed, allowed, airflow, plain)
     outcome = task.host.run()
     _keep(outcome, kept, task, log)

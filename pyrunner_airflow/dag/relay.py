@@ -24,6 +24,11 @@ from airflow.sdk.execution_time import task_runner
 
 from pyrunner_airflow.worker.protocol import Host as WorkersHost
 
+NOT_POSSIBLE = (
+    "this Airflow has no task_runner.SUPERVISOR_COMMS, by which workers reach it: self.airflow has plain "
+    "values alone, and Connections, Variables and XComs are not to be had; a newer pyrunner-airflow may help"
+)
+
 
 class RelayError(RuntimeError):
     """A worker called Airflow, which cannot be reached from its process."""
@@ -59,7 +64,8 @@ class _Channel:
 
 def connect(host: WorkersHost) -> None:
     """Have this process, a fork, reach Airflow through the task's process."""
-    task_runner.SUPERVISOR_COMMS = _Channel(host, task_runner.SUPERVISOR_COMMS)  # type: ignore[assignment]
+    if is_possible():
+        task_runner.SUPERVISOR_COMMS = _Channel(host, task_runner.SUPERVISOR_COMMS)  # type: ignore[assignment]
 
 
 def forward(message: str) -> str:

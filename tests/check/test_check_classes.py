@@ -1,7 +1,6 @@
 """Which workers can't start or can't succeed. Each case is run too: the row fails where there is an error."""
 
 import re
-import sys
 
 import pytest
 
@@ -284,16 +283,8 @@ BAD = {
 
 
 def outcome(root, module):
-    """Run the row in an interpreter that has imported no module of the case's."""
-    before = set(sys.modules)
-    try:
-        return run_row(root, module=module)
-    finally:
-        for name in set(sys.modules) - before:
-            module = sys.modules[name]
-            places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
-            if any(str(place).startswith(str(root)) for place in places):
-                del sys.modules[name]
+    """Run the row."""
+    return run_row(root, module=module)
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")

@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from tests.check.checked import check, row, write
-from tests.worker.worker_jobs import MemoryHost, run_row
+from tests.worker.worker_jobs import MemoryContext, run_row
 
 HEAD = """\
 import functools
@@ -87,24 +87,24 @@ CONTEXT = dict.fromkeys(
 )
 
 
-class Watched(dict):
+class Watched(MemoryContext):
     """A context that notes what is done with it."""
 
     def __init__(self):
         super().__init__(CONTEXT)
         self.reads, self.writes = set(), set()
 
-    def __contains__(self, key):
+    def has(self, key):
         self.reads.add(key)
-        return super().__contains__(key)
+        return super().has(key)
 
-    def __getitem__(self, key):
+    def get(self, key):
         self.reads.add(key)
-        return super().__getitem__(key)
+        return super().get(key)
 
-    def __setitem__(self, key, value):
+    def set(self, key, encoded):
         self.writes.add(key)
-        super().__setitem__(key, value)
+        super().set(key, encoded)
 
 
 def read(root, body, base="Worker", hooks=""):
@@ -115,12 +115,12 @@ def read(root, body, base="Worker", hooks=""):
     root = write(root / "app", **FILES)
     (root / "workers" / "workers.py").write_text(source)
     flow = check(root, row()).flows[1]
-    host = MemoryHost(Watched())
-    run_row(root, host)
+    watched = Watched()
+    run_row(root, watched)
     if not flow.may_read_more:
-        assert host.context.reads <= {*flow.reads}
+        assert watched.reads <= {*flow.reads}
     if not flow.may_write_more:
-        assert host.context.writes <= {*flow.writes}
+        assert watched.writes <= {*flow.writes}
     return flow
 
 

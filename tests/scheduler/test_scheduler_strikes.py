@@ -76,7 +76,7 @@ from airflow.sdk.execution_time.timeout import timeout
 
 from pyrunner_airflow import PyRunnerDag
 from pyrunner_airflow.dag.operator import run_row
-from pyrunner_airflow.dag.supervisor import WorkerTerminated
+from pyrunner_airflow.dag.errors import WorkerTerminated
 
 
 def strike(kind, started):
