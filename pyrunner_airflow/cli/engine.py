@@ -42,6 +42,7 @@ def main() -> int:
     """Run a list, and return 0 if it succeeded, 1 if a row failed, 2 if it could not be run."""
     order = json.load(sys.stdin)
     with open(int(sys.argv[1]), "w", buffering=1) as events:
+        os.register_at_fork(after_in_child=events.close)  # what a worker leaves running would hold it open
         tell = partial(_tell, events)
         try:
             return _run(order, tell)

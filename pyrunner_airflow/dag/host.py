@@ -145,8 +145,7 @@ class Host:
         if multiprocessing.current_process().daemon:  # as in Celery's pool, and then it may have no children
             multiprocessing.current_process().daemon = False
         self._process = multiprocessing.get_context("fork").Process(
-            target=run_in_fork,
-            args=(theirs, reading, self._job, self._allowed, self._printed is not None, self._airflow),
+            target=self._be_worker, args=(theirs, reading)
         )
         self._process.start()
         theirs.close()
@@ -165,6 +164,12 @@ class Host:
             ending = os.pidfd_open(self._pid)
             stack.callback(os.close, ending)
             self._selector.register(ending, selectors.EVENT_READ, lambda: None)
+
+    def _be_worker(self, door: socket.socket, interruptions: int) -> None:
+        """Run the worker, in the fork: what it leaves running must see it when the task's process is gone."""
+        self._door.close()
+        os.close(self._interruptions)
+        run_in_fork(door, interruptions, self._job, self._allowed, self._printed is not None, self._airflow)
 
     def _leave(self) -> None:
         """Let nothing of an attempt that did not end by itself outlive it."""
@@ -333,7 +338,7 @@ class Host:
         if outcome and (outcome.error or not status):
             return outcome
         self._kill_group()  # what it has forked
-        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        how = f"signal {-status}, {signal.strsignal(-status)}" if status < 0 else f"exit status {status}"
         if self._interruption:
             cause = f"{type(self._interruption).__name__}, and the worker did not end"
         elif self._stray:

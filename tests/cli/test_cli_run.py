@@ -66,6 +66,9 @@ class End(Worker):
             json.dump({key: repr(value) for key, value in self.context.items()}, file)
         if self.argv[0] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.argv[0] == "leave" and not os.fork():
+            pathlib.Path("left").write_text(str(os.getpid()))
+            signal.pause()
         if self.argv[0] in ("wait", "linger"):
             time.sleep(3600)
 
@@ -199,8 +202,15 @@ def test_a_worker_that_takes_its_process_down_is_a_failed_row(job):
     (job.parents[1] / "there").touch()
     done = run("run", "--env", "MODE=die", "-x", "1,4", job)
     assert done.code == 1
-    assert "4  End           failed    its process ended with SIGKILL\n" in done.out
+    assert "4  End           failed" in done.out
+    assert "failed: its process ended (signal 9, Killed); attempt 1 of 1" in done.out
     assert "failed: 1 done, " in done.out
+
+
+def test_what_a_worker_leaves_running_is_not_waited_for(job):
+    done = run("run", "--env", "MODE=leave", "-x", "1,4", job)
+    os.kill(int((job.parents[1] / "left").read_text()), signal.SIGKILL)
+    assert done.out.endswith("succeeded: 2 done, 3 skipped\n")
 
 
 def test_interrupted_the_workers_hooks_still_run(job):

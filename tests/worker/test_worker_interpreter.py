@@ -146,7 +146,10 @@ class TestNotStarted:
     def test_it_crashes_at_once(self, fault, tmp_path):
         file = write(tmp_path / "python", "#!/bin/sh\nkill -SEGV $$\n")
         file.chmod(0o755)
-        assert f"{file} ended before it ran the worker (signal 11): try {file} -c pass" in fault(file)
+        assert (
+            f"{file} ended before it ran the worker (signal 11, Segmentation fault): try {file} -c pass"
+            in fault(file)
+        )
 
     def test_it_is_too_old(self, fault):
         found = find("3.7") or find("3.6")

@@ -33,8 +33,8 @@ class TestEnd:
         [
             ("os._exit(7)", 7, "its process ended (exit status 7)"),
             ("os._exit(0)", 901, "its process ended (exit status 0)"),
-            ("os.kill(os.getpid(), 9)", 137, "its process ended (signal 9)"),
-            ("os.abort()", 134, "its process ended (signal 6)"),
+            ("os.kill(os.getpid(), 9)", 137, "its process ended (signal 9, Killed)"),
+            ("os.abort()", 134, "its process ended (signal 6, Aborted)"),
         ],
     )
     def test_a_process_that_ends_under_the_worker_is_a_failure(self, run, line, code, cause):
@@ -63,6 +63,26 @@ class TestEnd:
         )
         assert is_running(ran.context["pid"])
         os.kill(ran.context["pid"], signal.SIGKILL)
+
+    def test_what_it_leaves_running_is_told_that_the_tasks_process_is_gone(self, run, root):
+        os.mkfifo(root / "go")
+        ran = run(
+            """
+            def run(self):
+                if os.fork():
+                    return
+                open("go").close()
+                try:
+                    self.context["late"] = 1
+                except RuntimeError as error:
+                    os.symlink(str(error), "told")
+            """,
+            "import os",
+        )
+        (root / "go").write_text("")
+        assert wait_until((root / "told").is_symlink)
+        assert os.readlink(root / "told") == "the task's process is gone"
+        assert ran.code == 0
 
     def test_of_an_exception_the_workers_own_frames_are_shown(self, run, root):
         ran = run("def run(self):\n  self.deep()\ndef deep(self): raise ValueError('bad')")
@@ -113,7 +133,7 @@ class TestEnd:
 
     @pytest.mark.parametrize(
         ("line", "cause"),
-        [("os.kill(os.getpid(), 9)", "signal 9"), ("os._exit(3)", "exit status 3")],
+        [("os.kill(os.getpid(), 9)", "signal 9, Killed"), ("os._exit(3)", "exit status 3")],
     )
     def test_a_process_that_dies_in_a_thread_after_all_methods_is_a_failure(self, run, line, cause):
         ran = run(
