@@ -1,18 +1,16 @@
 """The same workers under PyRunner and under ours: the same comes of them, or a difference listed here."""
 
-import sys
 from typing import Any, NamedTuple
 
 import pytest
 from differential_jobs import (
-    INTERPRETERS,
+    PYTHONS,
     RETRIED,
     App,
     Case,
     case,
-    command,
-    run_under_ours,
-    run_under_pyrunner,
+    ours,
+    pyrunners,
 )
 from differential_workers import FAIL, LOG, SAME
 
@@ -534,63 +532,57 @@ DEATHS = [
 ]
 
 
-def start(tmp_path_factory, cases):
-    """Start a job of these cases under python-batch-runner, and under ours with each base class."""
-    apps = {}
-    for name, function, interpreter in (
-        ("pyrunner", run_under_pyrunner, (sys.executable,)),
-        *((base, run_under_ours, interpreter) for base, interpreter in INTERPRETERS.items()),
-    ):
-        apps[name] = App(tmp_path_factory.mktemp("app"), cases)
-        apps[name].start(*command(function, interpreter))
-    return apps
-
-
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory):
-    """Run all cases; return what is seen of each by PyRunner or base class, and by name."""
+@pytest.fixture(scope="module", params=PYTHONS)
+def seen(request, tmp_path_factory):
+    """Run all cases under both, in a Python; return what is seen of each by PyRunner and by ours, by name."""
+    python = PYTHONS[request.param]
     jobs = [[*SAME], [difference.case for difference in DIFFERENCES], *([dead] for dead, _ in DEATHS)]
-    found = {"pyrunner": {}, **{base: {} for base in INTERPRETERS}}
-    apps = [(name, cases, app) for cases in jobs for name, app in start(tmp_path_factory, cases).items()]
+    found = {}, {}
+    apps = []
     try:
-        for name, cases, app in apps:
+        for cases in jobs:
+            for names, command in zip(found, (pyrunners(python), ours(python)), strict=True):
+                app = App(tmp_path_factory.mktemp("app"), cases)
+                app.start(*command)
+                apps.append((names, cases, app))
+        for names, cases, app in apps:
             rows = app.finish()
             if rows is None and len(cases) > 1:
-                pytest.fail(f"the job broke down: {name}\n{app.printed()}")
-            found[name].update(zip((case.name for case in cases), rows or [None], strict=True))
+                pytest.fail(f"the job broke down\n{app.printed()}")
+            names.update(zip((case.name for case in cases), rows or [None], strict=True))
     finally:
         for _, _, app in apps:
             app.stop()
     return found
 
 
-@pytest.mark.parametrize("base", INTERPRETERS)
-class TestEachBase:
-    @pytest.mark.parametrize("case", SAME, ids=lambda case: case.name)
-    def test_the_same(self, seen, base, case):
-        theirs, ours = seen["pyrunner"][case.name], seen[base][case.name]
-        assert ours._replace(lines=theirs.lines) == theirs
+@pytest.mark.parametrize("case", SAME, ids=lambda case: case.name)
+def test_the_same(seen, case):
+    theirs, ours = (names[case.name] for names in seen)
+    assert ours._replace(lines=theirs.lines) == theirs
 
-    @pytest.mark.parametrize("case", DIFFERENCES, ids=lambda difference: difference.case.name)
-    def test_different(self, seen, base, case):
-        theirs, ours = seen["pyrunner"][case.case.name], seen[base][case.case.name]
-        if case.only_on in (None, base):
-            assert all(case.theirs[part] != case.ours[part] for part in case.theirs)
-            assert part_of(theirs, case.theirs) == case.theirs
-            assert part_of(ours, case.ours) == case.ours
-            assert ours._replace(**case.theirs, lines=theirs.lines) == theirs
-        else:
-            assert ours._replace(lines=theirs.lines) == theirs
 
-    @pytest.mark.parametrize(("case", "ours"), DEATHS, ids=lambda value: getattr(value, "name", ""))
-    def test_what_ends_pyrunners_job(self, seen, base, case, ours):
-        assert seen["pyrunner"][case.name] is None
-        assert part_of(seen[base][case.name], ours) == ours
+@pytest.mark.parametrize("case", DIFFERENCES, ids=lambda difference: difference.case.name)
+def test_different(seen, case):
+    theirs, ours = (names[case.case.name] for names in seen)
+    assert all(case.theirs[part] != case.ours[part] for part in case.theirs)
+    assert part_of(theirs, case.theirs) == case.theirs
+    assert part_of(ours, case.ours) == case.ours
+    assert ours._replace(**case.theirs, lines=theirs.lines) == theirs
 
-    @pytest.mark.parametrize("case", LOG, ids=lambda case: case.name)
-    def test_the_task_log_has_the_same_lines(self, seen, base, case):
-        """The host is given each line that the worker logs, with its level."""
-        assert seen[base][case.name].lines == seen["pyrunner"][case.name].lines
+
+@pytest.mark.parametrize(("case", "expected"), DEATHS, ids=lambda value: getattr(value, "name", ""))
+def test_what_ends_pyrunners_job(seen, case, expected):
+    theirs, ours = (names[case.name] for names in seen)
+    assert theirs is None
+    assert part_of(ours, expected) == expected
+
+
+@pytest.mark.parametrize("case", LOG, ids=lambda case: case.name)
+def test_the_task_log_has_the_same_lines(seen, case):
+    """The task's process is told each line that the worker logs, with its level."""
+    theirs, ours = (names[case.name] for names in seen)
+    assert ours.lines == theirs.lines
 
 
 def part_of(seen, parts):
