@@ -85,7 +85,7 @@ class Seen(NamedTuple):
     """LOGFILE without times and the frames of tracebacks; the banners are in brackets."""
     context: dict[str, str]
     lines: list[str]
-    """The first line of each log line: from LOGFILE under PyRunner, as the task's process had it under ours."""
+    """The first line of each log line: from LOGFILE under PyRunner, else as the task's process had it."""
 
 
 def case(name, preamble="", **columns):
@@ -192,6 +192,7 @@ class App:
                 r"[restart after \1, \2 s]\n",
             ),
             (r"(?m)^( *\| )?  File .*\n(( *\| )?    .*\n)*", ""),
+            (r"<unprintable \w+ object>", "<exception str() failed>"),  # Python 3.8
             (r"(?m)^  \[Previous line repeated .*\n", ""),
             (r"0x[0-9a-f]+", "0x"),
             (r"Process-\d+(:\d+)*", "Process-N"),
@@ -211,7 +212,7 @@ def run_under_ours(root, python):
     for row in json.loads((root / "rows.json").read_text()):
         fields = {column: value for column, value in row.items() if column in Job._fields}
         for attempt in range(1, row["max_attempts"] + 1):
-            ran = run_row(root, context=context, python=python, attempt=attempt, **fields)
+            ran = run_row(root, context, python, airflow={}, attempt=attempt, **fields)
             goes_on = ran.code > 0 and ran.outcome.started and attempt < row["max_attempts"]
             codes.setdefault(row["id"], []).append(RETRIED if goes_on else ran.code)
             lines.setdefault(row["id"], []).extend(
