@@ -9,7 +9,7 @@ READY34 := $(VENV34)/.ready
 
 DAG_FACTORY := $(VENV)/dag-factory
 
-.PHONY: demo airflow test lint format bench bench-large clean
+.PHONY: demo airflow test test-all lint format bench bench-large clean
 
 demo: $(READY)  ## Run the sample job in a real Airflow: it fails, is cleared, and succeeds
 	@$(BIN)/python -m scripts.demo
@@ -17,10 +17,12 @@ demo: $(READY)  ## Run the sample job in a real Airflow: it fails, is cleared, a
 airflow: $(READY)  ## Leave an Airflow running with the examples in place
 	@$(BIN)/python -m scripts.airflow_ui
 
-test: $(READY) $(READY34)
+# Before each commit; test-all: these and all that take longer.
+test: SELECTED := -m 'not slow'
+test test-all: $(READY) $(READY34)
 	@scripts/install_debian_packages
 	$(VENV34)/bin/python -m pytest tests/discovery
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder $(SELECTED)
 
 lint: $(READY)
 	$(BIN)/ruff check

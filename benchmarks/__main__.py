@@ -20,7 +20,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import commands, jobs, runs
+from benchmarks import commands, jobs, measure, runs
 from scripts.interpreters import INTERPRETERS
 
 ROUNDS = 5
@@ -77,7 +77,7 @@ def comparisons(folder: Path) -> Iterator[Comparison]:
     yield from _folders(folder)
     for shape in (jobs.chain, jobs.fan, jobs.layers):
         yield from _parse(folder, shape)
-    writes = Side("ours", in_process("write_context", "10000"), {"time": 2})
+    writes = Side("ours", in_process("write_context", measure.FORK, "10000"), {"time": 2})
     yield Comparison("10,000 writes to one context key", (writes,))
     yield from _own_interpreters()
     yield from _context_calls(folder, chain_rows=100, writers=200)
@@ -166,7 +166,7 @@ def _own_interpreters() -> Iterator[Comparison]:
             Side("python -c pass", bare, {}),
         )
         yield Comparison(f"start of a worker in Python {version}", sides)
-        writes = Side("ours", in_process("write_remote_context", python, "10000"), {"time": 3})
+        writes = Side("ours", in_process("write_context", python, "10000"), {"time": 3})
         yield Comparison(f"10,000 writes to one context key from Python {version}", (writes,))
 
 

@@ -15,13 +15,15 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock, patch
 
 _STARTS = 5
+FORK = "fork"
+"""In the place of an interpreter: the worker runs in a fork."""
 
 
 def load_dags(path: str, dag_id: str = "") -> dict[str, float]:
@@ -71,20 +73,13 @@ def parse_with_pyrunner(path: str) -> dict[str, float]:
     return watched
 
 
-def write_context(writes: str) -> dict[str, float]:
-    """Write one context key in a loop."""
-    context = _xcom_context()
-    with _watch() as watched:
-        for number in range(int(writes)):
-            context["key"] = {"number": number, "text": "x" * 100}
-    return watched
-
-
 def _xcom_context() -> Any:
     from pyrunner_airflow.dag.context import XComContext
+    from pyrunner_airflow.dag.xcom_values import allowed_classes
+    from pyrunner_airflow.values import Codec
 
-    task = SimpleNamespace(upstream_task_ids=set())
-    return XComContext(Mock(try_number=1, task_id="1_a", task=task), Mock(), {}, lambda: None, print)
+    ti = Mock(try_number=1, task_id="1_a", task=SimpleNamespace(upstream_task_ids=set()))
+    return XComContext(ti, Mock(), Codec(allowed_classes()), {}, print, has_journal=False)
 
 
 def start_python(python: str) -> dict[str, float]:
@@ -93,14 +88,14 @@ def start_python(python: str) -> dict[str, float]:
 
 
 def start_worker(python: str) -> dict[str, float]:
-    """Run a worker that does nothing in an interpreter of its own; the least of several times."""
-    return {"time": min(_run_remote(python, "pass", {}) for _ in range(_STARTS))}
+    """Run a worker that does nothing, in another interpreter or in a fork; the least of several times."""
+    return {"time": min(_run_worker(python, "pass") for _ in range(_STARTS))}
 
 
-def write_remote_context(python: str, writes: str) -> dict[str, float]:
-    """Write one context key in a loop, from an interpreter of its own."""
+def write_context(python: str, writes: str) -> dict[str, float]:
+    """Write one context key in a loop."""
     line = f"for n in range({writes}): self.context['key'] = {{'number': n, 'text': 'x' * 100}}"
-    return {"time": _run_remote(python, line, _xcom_context())}
+    return {"time": _run_worker(python, line)}
 
 
 def _seconds(command: list[str]) -> float:
@@ -109,23 +104,24 @@ def _seconds(command: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def _run_remote(python: str, line: str, context: Any) -> float:
-    """Run a line as a worker's ``run`` and tell how long that takes, with its start."""
-    from pyrunner_airflow.dag.kinds import KINDS, allowed_classes
-    from pyrunner_airflow.worker.app import find_app
-    from pyrunner_airflow.worker.interpreter import Interpreter, run_worker_in
-    from pyrunner_airflow.worker.running import Job
+def _run_worker(python: str, line: str) -> float:
+    """Run a line as a worker's ``run``, and tell how long that takes, with the start of its process."""
+    from pyrunner_airflow.dag.host import Host
+    from pyrunner_airflow.dag.relay import dump_error
+    from pyrunner_airflow.dag.xcom_values import allowed_classes
+    from pyrunner_airflow.worker.attempt import Job
+    from pyrunner_airflow.worker.child import InAirflow
 
-    host: Any = SimpleNamespace(
-        context=context, skip_exceptions=(), final_exceptions=(), interruptible=nullcontext, log=print
-    )
+    allowed = allowed_classes()
     with tempfile.TemporaryDirectory() as folder:
         source = f"from pyrunner import Worker\nclass W(Worker):\n    def run(self):\n        {line}\n"
         Path(folder, "workers.py").write_text(source)
-        app = find_app(f"{folder}/job.lst")
-        job = Job(app, {}, 1, 1, "Row", "workers", "W", [], None, None, 1, 1, 0)
+        row: Any = (1, 1, "Row", "workers", "W", [], None, None, 1, 1, 0)
+        own_python = None if python == FORK else python
+        job = Job(f"{folder}/job.lst", None, None, own_python, {}, "run", "2026-01-01", 0.0, folder, *row)
+        airflow = InAirflow(None, {}, {}, lambda _: None, lambda _: None, dump_error)
         start = time.perf_counter()
-        outcome = run_worker_in(Interpreter(python, KINDS, allowed_classes()), job, host)
+        outcome = Host(job, _xcom_context(), print, None, allowed, airflow, {}).run()
         seconds = time.perf_counter() - start
     if outcome.error:
         raise outcome.error
@@ -189,7 +185,6 @@ MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
         write_context,
         start_python,
         start_worker,
-        write_remote_context,
         run_dag,
         count_calls,
     )

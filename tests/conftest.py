@@ -1,12 +1,14 @@
 """A real Airflow for the tests that need one, and what is said about skipped tests."""
 
+import contextlib
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
+import psutil
 import pytest
 
 from scripts import interpreters
@@ -19,6 +21,14 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow_home_")
 
 # A shell's background jobs ignore Ctrl-C, and so would all that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# All that a run of the tests starts has this in its environment: who runs them.
+RUN_BY = "TESTS_RUN_BY"
+os.environ.setdefault(RUN_BY, str(os.getpid()))
+
+# How fast the machine is proves nothing.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 ROOT = Path(__file__).parents[1]
 NO_PACKAGE = "apt-get install"  # what a skip for want of a Debian package tells its reader to do
@@ -67,16 +77,17 @@ def apps(airflow: LocalAirflow) -> Iterator[Apps]:
     yield from apps_in(airflow)
 
 
-@pytest.fixture
-def dags_folder(airflow: LocalAirflow) -> Iterator[Path]:
-    """Airflow's dags folder; what a test adds is removed after it."""
-    before = set(airflow.dags_folder.iterdir())
-    yield airflow.dags_folder
-    for added in set(airflow.dags_folder.iterdir()) - before:
-        if added.is_dir():
-            shutil.rmtree(added)
-        else:
-            added.unlink()
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist's own, which reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process have all tests that share an Airflow, or a file, and begin with those that wait.
+
+    A file that starts an Airflow of its own says so with a mark of its own.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            shared = "airflow" in item.fixturenames
+            item.add_marker(pytest.mark.xdist_group("airflow" if shared else item.path.name))
+    items.sort(key=lambda item: not item.get_closest_marker("xdist_group").args[0].startswith("airflow"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -95,6 +106,17 @@ def _fail_if_skipped(report):
         report.outcome = "failed"
         report.longrepr = f"skipped under CI: {report.longrepr[2]}"
     return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """After Ctrl-C, pytest-xdist gives its processes ten seconds; Airflow may need longer to stop."""
+    if exitstatus != pytest.ExitCode.INTERRUPTED or os.environ[RUN_BY] != str(os.getpid()):
+        return
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(RUN_BY) == os.environ[RUN_BY] and process.pid != os.getpid():
+                process.kill()
 
 
 @pytest.hookimpl(trylast=True)

@@ -178,7 +178,7 @@ PLAIN: dict[str, Any] = {
     "dict_of_an_aws_error": {"__type": "NotFound", "__version__": 1, "__data__": [1]},
     "rows": [{"id": number, "name": f"customer {number}", "amount": number / 4} for number in range(20)],
 }
-"""Stored as they are."""
+"""JSON as it is."""
 
 NATIVE: dict[str, Any] = {
     "tuple": (1, ("a", [2])),
@@ -188,26 +188,15 @@ NATIVE: dict[str, Any] = {
     "date": date(2026, 3, 1),
     "datetime_utc": datetime(2026, 3, 1, 12, 30, 1, 123456, tzinfo=UTC),
     "datetime_zone": datetime(2026, 3, 1, 12, 30, tzinfo=BERLIN),
+    "datetime_of_pendulums_offset": datetime(2026, 3, 1, tzinfo=pendulum.FixedTimezone(3600)),
     "datetime_naive": datetime(2026, 3, 1, 12, 30, 1, 123456),
     "timedelta": timedelta(days=-1, microseconds=1),
     "pendulum_datetime": pendulum.datetime(2026, 3, 1, 12, 30, tz="Europe/Berlin"),
     "pendulum_date": pendulum.date(2026, 3, 1),
     "decimal": Decimal("12.5"),
     "uuid": UUID("12345678-1234-5678-1234-567812345678"),
-    "numpy_int": numpy.int64(5),
-    "numpy_float": numpy.float32(0.1),
-    "numpy_bool": numpy.bool_(True),
-    "frame": pandas.DataFrame(
-        {"id": [1, 2], "name": ["a", None], "day": pandas.to_datetime(["2026-03-01"] * 2)}
-    ),
-    "frame_with_index": pandas.DataFrame({"x": [1.5, math.nan]}, index=pandas.Index(["a", "b"], name="k")),
-    "attrs_plain": Sized("a"),
-    "dataclass": Order(1, "a"),
-    "dataclass_frozen": Frozen(1),
-    "dataclass_with_tuple": Order(1, (1, 2)),
-    "pydantic": Customer(name="株", since=date(2026, 3, 1), orders=[Order(1)]),
 }
-"""Stored in the form of Airflow's own serialization: any task pulls them as they are."""
+"""Pushed as the objects that they are: any task pulls them."""
 
 TAGGED: dict[str, Any] = {
     "int_65_bits": 2**63,
@@ -247,6 +236,8 @@ TAGGED: dict[str, Any] = {
     "datetime_of_pendulums_zone": datetime(2026, 3, 1, tzinfo=pendulum.timezone("Europe/Berlin")),
     "timedelta_largest": timedelta.max,
     "timezone": UTC,
+    "pendulum_zone": pendulum.timezone("Europe/Berlin"),
+    "pendulum_offset": pendulum.FixedTimezone(-1800, "half"),
     "pendulum_time": pendulum.time(12, 30),
     "pendulum_naive": pendulum.naive(2026, 3, 1),
     "pendulum_duration": pendulum.duration(years=1, months=-2, days=3, microseconds=4),
@@ -303,8 +294,20 @@ TAGGED: dict[str, Any] = {
     "dataclass_of_anything": Order(1, {"path": Path("/a"), "order": Order(2, math.nan)}),
     "dataclass_with_computed_field": Computed(2),
     "pydantic_of_anything": Anything(item=[Path("/a"), (1, Anything(item=b"x"))]),
+    "numpy_int": numpy.int64(5),
+    "numpy_float": numpy.float32(0.1),
+    "numpy_bool": numpy.bool_(True),
+    "frame": pandas.DataFrame(
+        {"id": [1, 2], "name": ["a", None], "day": pandas.to_datetime(["2026-03-01"] * 2)}
+    ),
+    "frame_with_index": pandas.DataFrame({"x": [1.5, math.nan]}, index=pandas.Index(["a", "b"], name="k")),
+    "attrs_plain": Sized("a"),
+    "dataclass": Order(1, "a"),
+    "dataclass_frozen": Frozen(1),
+    "dataclass_with_tuple": Order(1, (1, 2)),
+    "pydantic": Customer(name="株", since=date(2026, 3, 1), orders=[Order(1)]),
 }
-"""Stored tagged."""
+"""Pushed as they are encoded."""
 
 NESTED: dict[str, Any] = {
     "one_set_of_keys_in_two_orders": [{"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": ({"b": 2, "a": 1},)}],

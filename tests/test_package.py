@@ -1,9 +1,12 @@
 """What the package promises to whoever imports it: Airflow itself, a linter, a worker's unit test."""
 
+import ast
 import json
+import re
 import subprocess
 import sys
-from importlib.metadata import entry_points
+import tomllib
+from importlib.metadata import distribution, entry_points, packages_distributions
 from pathlib import Path
 
 import airflow
@@ -11,6 +14,36 @@ import jsonschema
 import pytest
 
 import pyrunner_airflow
+
+ROOT = Path(pyrunner_airflow.__file__).parents[1]
+# apache-airflow itself is empty: it stands for these two.
+HALVES_OF_AIRFLOW = {"apache-airflow-core": "apache-airflow", "apache-airflow-task-sdk": "apache-airflow"}
+# A worker brings them along that hands on what they make.
+BROUGHT_ALONG = {"numpy", "pandas", "pyarrow"}
+
+
+def imports_of(tree):
+    """Yield what a module imports when it runs, in functions too."""
+    match tree:
+        case ast.If(test=ast.Name("TYPE_CHECKING")):
+            return
+        case ast.Import(names):
+            yield from (name.name for name in names)
+        case ast.ImportFrom(module, level=0):
+            yield module
+    for child in ast.iter_child_nodes(tree):
+        yield from imports_of(child)
+
+
+def distribution_of(module):
+    """Return the name of what one installs to have a module, or the nearest package around it."""
+    names = packages_distributions()[module.partition(".")[0]]
+    files = {str(file): name for name in names for file in distribution(name).files}
+    path = Path(module.replace(".", "/"))
+    suffixes = (".py", "/__init__.py")
+    paths = [f"{around}{suffix}" for around in (path, *path.parents) for suffix in suffixes]
+    found = next(files[path] for path in paths if path in files)
+    return HALVES_OF_AIRFLOW.get(found, found.lower().replace("_", "-"))
 
 
 def loaded_by(statement):
@@ -46,3 +79,13 @@ def test_airflow_finds_the_provider_and_accepts_what_it_says():
     (entry,) = entry_points(group="apache_airflow_provider", module="pyrunner_airflow.provider")
     schema = Path(airflow.__file__).with_name("provider_info.schema.json")
     jsonschema.validate(entry.load()(), json.loads(schema.read_text()))
+
+
+def test_what_is_imported_is_a_dependency_and_nothing_else_is():
+    trees = [ast.parse(path.read_text()) for path in ROOT.glob("pyrunner_airflow/**/*.py")]
+    imported = {module for tree in trees for module in imports_of(tree)}
+    there_anyway = {"pyrunner_airflow", *sys.stdlib_module_names}
+    others = {module for module in imported if module.partition(".")[0] not in there_anyway}
+    needed = {distribution_of(module) for module in others} - BROUGHT_ALONG
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {re.match("[a-z0-9-]+", text)[0] for text in project["dependencies"]} == needed

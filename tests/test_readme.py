@@ -32,6 +32,8 @@ from tests.airflow_34 import AIRFLOW_34
 from tests.postgres import Postgres
 from tests.scheduler.apps import TIMEOUT
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow_readme")]
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -40,7 +42,8 @@ LINK = re.compile(r"\]\((?!https?://)([^)]+)\)")
 # What running these would do: they can't run inside of a test run, or would take as long as all tests.
 TARGETS = {
     "make lint": ["ruff check", "ruff format --check", "mypy", "lint-imports"],
-    "make test": ["install_debian_packages", "python -m pytest", "pytest tests/discovery"],
+    "make test": ["install_debian_packages", "pytest tests/discovery", "loadgroup", "-m 'not slow'"],
+    "make test-all": ["install_debian_packages", "pytest tests/discovery", "loadgroup"],
     "make bench": ["python -m benchmarks"],
 }
 ROWS_BEFORE_THE_ERROR = """\
@@ -354,7 +357,7 @@ STEPS: list[tuple[str, str, Callable[[Reader, str], None]]] = [
     *moving.STEPS,
     ("console", r"\$ make demo$", run_demo),
     ("console", r"\$ make airflow$", leave_airflow_running),
-    ("console", r"\$ make (lint|test|bench)$", look_at_target),
+    ("console", r"\$ make (lint|test|test-all|bench)$", look_at_target),
     ("console", r"\$ pip install \S+$", install),
     ("console", r"\$ cp ", copy),
     ("console", r"\$ airflow dags unpause ", unpause),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyrunner_airflow.analysis import Analyzer
+from pyrunner_airflow.check import Check
 from pyrunner_airflow.cli import drawing, lists
 from pyrunner_airflow.cli.codes import CODES
 from pyrunner_airflow.tasklist import LstError, Severity
@@ -15,6 +15,7 @@ from pyrunner_airflow.tasklist.diagnostics import did_you_mean
 from pyrunner_airflow.tasklist.lst import split_lines
 
 if TYPE_CHECKING:
+    from pyrunner_airflow.check.checker import ReadModules
     from pyrunner_airflow.tasklist import Diagnostic
 
 _PROBLEMS = 1
@@ -63,9 +64,9 @@ def check(
     found_lists = list(lists.find(paths))
     found: dict[Diagnostic, None] = {}  # once each, notes too: several lists may share a file
     noted: dict[str, None] = {}
-    analyzer = Analyzer()
+    modules: ReadModules = {}
     for path in found_lists:
-        problems, notes = _check(path, analyzer)
+        problems, notes = _check(path, modules)
         found.update(dict.fromkeys(problems))
         noted.update(dict.fromkeys(notes))
     for note in noted:
@@ -83,16 +84,15 @@ def check(
     context.exit(_PROBLEMS if shown else 0)
 
 
-def _check(path: str, analyzer: Analyzer) -> tuple[tuple[Diagnostic, ...], tuple[str, ...]]:
+def _check(path: str, modules: ReadModules) -> tuple[tuple[Diagnostic, ...], list[str]]:
     """Return the problems of a list and of what goes with it, and what could not be found out."""
     try:
         text, task_list = lists.read(path)
     except LstError as error:
-        return error.diagnostics, ()
-    analysis = analyzer.analyse(
-        task_list, split_lines(text), lists.STDIN_NAME if path == lists.STDIN else path
-    )
-    return (*task_list.warnings, *analysis.diagnostics), analysis.notes
+        return error.diagnostics, []
+    place = lists.STDIN_NAME if path == lists.STDIN else path
+    found = Check(task_list, split_lines(text), place, modules)
+    return (*task_list.warnings, *found.diagnostics), found.notes
 
 
 def _show(problems: list[Diagnostic], count: int) -> None:

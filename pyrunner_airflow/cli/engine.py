@@ -19,12 +19,13 @@ from typing import Any, TextIO
 
 from airflow.sdk import conf
 
-from pyrunner_airflow.dag.codec import Encoded, decode
+from pyrunner_airflow.dag.errors import WorkerTraceback
 from pyrunner_airflow.dag.operator import WorkerOperator
 from pyrunner_airflow.dag.parameters import is_selected
 from pyrunner_airflow.discovery.building import build_dag
 from pyrunner_airflow.tasklist import LstError
-from pyrunner_airflow.worker.running import WorkerFailed
+from pyrunner_airflow.values import Allowed, Codec, Encoded
+from pyrunner_airflow.worker.attempt import WorkerFailed
 
 _BUNDLE = "pyrunner_airflow_run"
 _CALLBACKS = {
@@ -35,8 +36,6 @@ _CALLBACKS = {
     "on_failure_callback": "failed",
 }
 """What Airflow calls, and the state that a row is in then."""
-_AROUND = frozenset({"pyrunner_airflow.worker.running", "pyrunner_airflow.dag.operator"})
-"""The modules that stand between Airflow's code and a worker's."""
 
 
 def main() -> int:
@@ -76,7 +75,7 @@ def _prepare(tasks: list[WorkerOperator], order: dict[str, Any], tell: Callable[
     options = tasks[0].options  # the list's: all rows have them
     start = {**options.cvar, **order["cvar"]}
     for key, _, *encoded in order["writes"]:
-        name = decode(key)
+        name = Codec(Allowed([], [])).decode(key)
         start.pop(name, None)
         if encoded:
             start[name] = Encoded(*encoded)
@@ -100,15 +99,13 @@ def _take_state(tell: Callable[..., None], state: str, context: dict[str, Any]) 
 
 
 def _print_error(error: BaseException) -> None:
-    """Print an error as its author would see it: from the worker's own code on."""
+    """Print an error as its author would see it: from the worker's own code on, if it got there."""
     if isinstance(error, WorkerFailed):  # there is nothing but the code, which is in the log
         return
-    frames = list(traceback.walk_tb(error.__traceback__))
-    ours = [number for number, (frame, _) in enumerate(frames) if frame.f_globals.get("__name__") in _AROUND]
-    for _ in range(max(ours, default=-1) + 1):
-        assert error.__traceback__
-        error.__traceback__ = error.__traceback__.tb_next
-    traceback.print_exception(error)
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, WorkerTraceback):
+        cause = cause.__cause__
+    print(cause.args[0] if cause else f"{type(error).__name__}: {error}", file=sys.stderr)
 
 
 def _add_bundle(dags: str) -> None:

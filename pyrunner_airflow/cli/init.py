@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from pyrunner_airflow.cli import project
+from pyrunner_airflow.cli import new_job
 from pyrunner_airflow.tasklist import LstError, parse_lst
 
 # Airflow's rule for the ID of a DAG, less the dot: a file's extension would become part of it.
@@ -33,7 +33,7 @@ def _path(text: str) -> Path:
 
 def _schedule(text: str) -> str:
     try:
-        parse_lst(project.task_list("job", text))
+        parse_lst(new_job.task_list("job", text))
     except LstError as error:
         raise click.BadParameter(error.diagnostics[0].hint) from error
     return text
@@ -69,7 +69,7 @@ def init(name: Path | None, schedule: str | None) -> None:
     if schedule is None and asks:
         question = "Schedule, such as 0 6 * * * or @daily (empty: none)"
         schedule = click.prompt(question, default="", show_default=False, value_proc=_schedule)
-    files = project.files(name.name, schedule)
+    files = new_job.files(name.name, schedule)
     _write(name, files)
     _tell(name, files)
 

@@ -16,7 +16,7 @@ from pyrunner_airflow.tasklist import LstError
 _COMMANDS = ("check", "fmt", "show", "run", "init")
 
 
-class _Problems(Failure):
+class _ListFailure(Failure):
     """The problems of a list, whose text says of each that it is an error."""
 
     def show(self, file: object = None) -> None:
@@ -40,7 +40,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except LstError as error:
-            raise _Problems(str(error)) from error
+            raise _ListFailure(str(error)) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # who reads has had enough, as in `... | head`
                 raise

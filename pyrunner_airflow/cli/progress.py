@@ -37,7 +37,8 @@ class Progress:
         self._log = log
         self._console = Console(highlight=False, soft_wrap=True)
         self._spinner = self._console.status("starting Airflow")
-        self._began: dict[str, Any] = {}
+        self._began: float | None = None
+        self._log_start = 0
         self._ids = max(len(str(id_)) for id_ in self._rows)
         self._names = min(max(len(row.name) for row in tasks.rows), 40)
 
@@ -54,8 +55,10 @@ class Progress:
         if state == "skipped" and row.id in self._done:
             state = "earlier"
         self.states[row.id] = state
+        began, log_start = self._began, self._log_start
+        self._began, self._log_start = None, event["log_size"]
         if state == "running":
-            self._began = event
+            self._began = event["time"]
             attempt = _attempt(row, event)
             self._spinner.update(escape(f"{row.id} {row.name}{attempt and f' ({attempt})'}"))
             return
@@ -63,11 +66,12 @@ class Progress:
         if state in ("skipped", "earlier"):
             self._line(row, state, "")
             return
-        seconds = event["time"] - self._began["time"]
+        # Airflow does not begin with a row whose templates it can't render.
+        took = "" if began is None else f"{event['time'] - began:6.1f} s"
         following = f", the next follows in {row.retry_wait_time} s" if state == "up_for_retry" else ""
-        self._line(row, state, f"{seconds:6.1f} s  {_attempt(row, event)}{following}")
+        self._line(row, state, f"{took}  {_attempt(row, event)}{following}")
         if state != "success":
-            self._show_log(self._began["log_size"], event["log_size"])
+            self._show_log(log_start, event["log_size"])
 
     def show_end(self, succeeded: bool, ended: str, go_on: str) -> None:
         """
@@ -83,7 +87,7 @@ class Progress:
                 elif self.states[row.id] == "running":
                     self.states[row.id] = "failed"
                     self._line(row, "failed", f"  {ended}")
-                    self._show_log(self._began["log_size"])
+                    self._show_log(self._log_start)
         states = list(self.states.values())
         counts = [f"{states.count(state)} {what}" for state, what in _COUNTED if state in states]
         end = "[green]succeeded[/]" if succeeded else "[bold red]failed[/]"

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from pyrunner_airflow.cli import lists
 from pyrunner_airflow.cli.failure import Failure
-from pyrunner_airflow.cli.home import Home, Left
+from pyrunner_airflow.cli.run_folder import RunFolder, RunRecord
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean
 from pyrunner_airflow.tasklist.graph import id_hints
 
@@ -106,27 +105,28 @@ def run(
     _check_ids(
         tasks, [*(exec_only or ()), *(norun or ()), *(id_ for id_ in (below, above) if id_ is not None)]
     )
-    home = Home(file)
-    with home.locked() as lock:
-        left = home.load() if restart else Left()
-        left.start_with(cvar)
-        left.narrow({"exec_only": exec_only, "norun": norun, "from": below, "to": above})
+    folder = RunFolder(file)
+    with folder.locked() as lock:
+        record = folder.load() if restart else RunRecord()
+        record.start_with(cvar)
+        record.narrow({"exec_only": exec_only, "norun": norun, "from": below, "to": above})
         order = {
-            **left.as_json(),
+            **record.as_json(),
             "list": os.path.abspath(file),
-            "dags": str(home.dags),
+            "dags": str(folder.dags),
             "dryrun": dryrun,
             "env": env,
             "conf": {
-                **left.selection,
-                "norun": [*left.selection["norun"], *left.done()],
+                **record.selection,
+                "norun": [*record.selection["norun"], *record.done()],
                 "cvar": cvar,
             },
         }
-        with _engine(home, order, lock) as (process, events):
-            succeeded = (
-                _tell_plan(events, home, tasks) if dryrun else _follow(process, events, home, tasks, left)
-            )
+        with _engine(folder, order, lock) as (process, events):
+            if dryrun:
+                succeeded = _tell_plan(events, folder, tasks)
+            else:
+                succeeded = _follow(process, events, folder, tasks, record)
     context.exit(0 if succeeded else 1)
 
 
@@ -151,19 +151,19 @@ def _check_ids(tasks: TaskList, given: Iterable[int]) -> None:
         )
 
 
-@contextmanager
-def _engine(home: Home, order: dict[str, Any], lock: int) -> Iterator[tuple[Process, IO[str]]]:
+@contextlib.contextmanager
+def _engine(folder: RunFolder, order: dict[str, Any], lock: int) -> Iterator[tuple[Process, IO[str]]]:
     """Start the process that runs the list; what is left of it ends with the context."""
     if not order["dryrun"]:
-        home.make_database(lambda text: click.echo(text, err=True))
+        folder.make_database(lambda text: click.echo(text, err=True))
     ours, its = os.pipe()
-    with home.log.open("ab" if order["dryrun"] else "wb") as log, open(ours) as events:
+    with folder.log.open("ab" if order["dryrun"] else "wb") as log, open(ours) as events:
         process = subprocess.Popen(
             [sys.executable, "-m", "pyrunner_airflow.cli.engine", str(its)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env=home.environment(),
+            env=folder.environment(),
             pass_fds=(its, lock),
             start_new_session=True,
             text=True,
@@ -180,54 +180,54 @@ def _engine(home: Home, order: dict[str, Any], lock: int) -> Iterator[tuple[Proc
                 process.wait()
 
 
-def _read(events: IO[str], home: Home) -> Iterator[dict[str, Any]]:
+def _read(events: IO[str], folder: RunFolder) -> Iterator[dict[str, Any]]:
     """Yield what the engine tells; raise Failure if it could not run the list."""
     for event in map(json.loads, events):
         if "error" in event:
-            raise Failure(f"{event['error'].rstrip()}\nThe whole log: {home.log}")
+            raise Failure(f"{event['error'].rstrip()}\nThe whole log: {folder.log}")
         yield event
 
 
-def _tell_plan(events: IO[str], home: Home, tasks: TaskList) -> bool:
-    selected = next(_read(events, home))["selected"]
+def _tell_plan(events: IO[str], folder: RunFolder, tasks: TaskList) -> bool:
+    selected = next(_read(events, folder))["selected"]
     for row in tasks.rows:
         click.echo(f"{row.id}  {row.name}: {'would run' if row.id in selected else 'skipped'}")
     return True
 
 
-def _follow(process: Process, events: IO[str], home: Home, tasks: TaskList, left: Left) -> bool:
-    """Show what happens, and keep what is left after each row; say whether the run succeeded."""
+def _follow(process: Process, events: IO[str], folder: RunFolder, tasks: TaskList, record: RunRecord) -> bool:
+    """Show what happens, and keep the record after each event; say whether the run succeeded."""
     from pyrunner_airflow.cli.progress import Progress  # takes long to load: meanwhile the engine starts
 
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.default_int_handler)
-    done = frozenset(left.done())
-    progress = Progress(tasks, {row_id for row_id in done if left.states[row_id] == "success"}, home.log)
+    done = frozenset(record.done())
+    progress = Progress(tasks, {row_id for row_id in done if record.states[row_id] == "success"}, folder.log)
 
     def take(event: dict[str, Any]) -> bool:
         """Say whether a row ended."""
         if "writes" in event:
-            left.take_writes(event["writes"])
+            record.take_writes(event["writes"])
             return False
-        progress.show(event)
         if event["row"] not in done:  # those are skipped now
-            left.states[event["row"]] = event["state"]
-        home.save(left)
+            record.states[event["row"]] = event["state"]
+        folder.save(record)
+        progress.show(event)
         return bool(event["state"] != "running")
 
     interrupted = False
     with progress:
         try:
-            for event in _read(events, home):
+            for event in _read(events, folder):
                 take(event)
         except KeyboardInterrupt:
             interrupted = True
-            _stop(process, lambda: any(map(take, _read(events, home))))
+            _stop(process, lambda: any(map(take, _read(events, folder))))
     code = process.wait()
     if not (progress.states or code == 0 or interrupted):
-        raise Failure(f"Airflow's process ended with {_end(code)}: see {home.log}")
+        raise Failure(f"Airflow's process ended with {_end(code)}: see {folder.log}")
     if code == 0:
-        home.forget()
+        folder.forget()
     ended = "interrupted" if interrupted else f"its process ended with {_end(code)}"
     progress.show_end(code == 0, ended, shlex.join(["pyrunner-airflow", "run", "-r", tasks.source]))
     return code == 0
@@ -235,12 +235,13 @@ def _follow(process: Process, events: IO[str], home: Home, tasks: TaskList, left
 
 def _stop(process: Process, wait_for_row: Callable[[], object]) -> None:
     """End the run once the hooks of the row's worker have run, and what it wrote has been told."""
-    process.terminate()
-    timer = threading.Timer(_SECONDS_TO_END, os.killpg, (process.pid, signal.SIGKILL))
-    timer.start()
-    wait_for_row()
-    timer.cancel()
-    os.killpg(process.pid, signal.SIGKILL)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):  # time is up, or somebody asks once more
+        signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_END)
+        os.kill(process.pid, signal.SIGTERM)
+        wait_for_row()
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    os.killpg(process.pid, signal.SIGKILL)  # its number is still its own: nobody has waited for it so far
 
 
 def _end(code: int) -> str:

@@ -20,7 +20,7 @@ from pyrunner_airflow.tasklist.lst import split_lines
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyrunner_airflow.analysis import Flow
+    from pyrunner_airflow.check import Flow
     from pyrunner_airflow.tasklist import TaskList, TaskRow
 
 # All else may mean something to Mermaid: quotes, its own entities, HTML, Markdown, directives, icons.
@@ -30,7 +30,7 @@ _NOT_PLAIN = re.compile(r"[^\w ,.()/+-]")
 _FEW = 3
 
 
-class _Line:
+class _StyledLine:
     """A line of text in parts, each with its style; what is wrapped goes on at the indent."""
 
     def __init__(self, indent: int, *parts: tuple[str, str]) -> None:
@@ -80,27 +80,27 @@ def _mermaid(tasks: TaskList) -> Iterator[str]:
 
 def _flows(text: str, tasks: TaskList) -> Mapping[int, Flow | None]:
     """Return what each row does with the context, as far as its worker's source tells."""
-    from pyrunner_airflow.analysis import Analyzer  # a diagram does without
+    from pyrunner_airflow.check import Check  # a diagram does without
 
-    return Analyzer().analyse(tasks, split_lines(text), os.path.abspath(tasks.source)).flows
+    return Check(tasks, split_lines(text), os.path.abspath(tasks.source), {}).flows
 
 
-def _lines(tasks: TaskList, flows: Mapping[int, Flow | None]) -> Iterator[_Line]:
+def _lines(tasks: TaskList, flows: Mapping[int, Flow | None]) -> Iterator[_StyledLine]:
     found = layers(tasks.rows)
     name = tasks.source if tasks.source == lists.STDIN_NAME else Path(tasks.source).stem
     summary = f": {lists.counted(len(tasks.rows), 'row')} in {lists.counted(len(found), 'layer')}"
     if schedule := tasks.options.dag.get("schedule"):
         summary += f", schedule {schedule}"
-    yield _Line(0, (name, "bold"), (summary, ""))
+    yield _StyledLine(0, (name, "bold"), (summary, ""))
     indent = max(len(str(row.id)) for row in tasks.rows) + 2
     for number, layer in enumerate(found, 1):
-        yield _Line(0, ("", ""))
-        yield _Line(0, (f"Layer {number}", "bold cyan"))
+        yield _StyledLine(0, ("", ""))
+        yield _StyledLine(0, (f"Layer {number}", "bold cyan"))
         for row in layer:
             parents = f"  after {_parents(row)}" if row.parent_ids else ""
-            yield _Line(indent, (f"{row.id:>{indent - 2}}  {row.name}", ""), (parents, "dim"))
+            yield _StyledLine(indent, (f"{row.id:>{indent - 2}}  {row.name}", ""), (parents, "dim"))
             for detail in _details(row, flows.get(row.id)):
-                yield _Line(indent, (" " * indent + detail, "dim"))
+                yield _StyledLine(indent, (" " * indent + detail, "dim"))
 
 
 def _parents(row: TaskRow) -> str:
@@ -128,7 +128,7 @@ def _keys(verb: str, keys: Iterable[str], may_be_more: bool) -> Iterator[str]:
         yield f"{verb} {', '.join(known)}"
 
 
-def _print(lines: Iterable[_Line]) -> None:
+def _print(lines: Iterable[_StyledLine]) -> None:
     """Print lines; on a terminal what is too long for one goes on below, indented."""
     if not sys.stdout.isatty():
         click.echo("\n".join("".join(text for text, _ in line.parts) for line in lines))

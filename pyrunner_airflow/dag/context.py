@@ -298,17 +298,19 @@ class XComContext:
         """Return the last write to each key among these tasks and all above them not yet looked at."""
         dag = self._ti.task.dag
         found: dict[str, Entry] = {}
+        seen = set(self._looked_at)
         waiting = deque(sorted(task_ids))
         while waiting:
             task_id = waiting.popleft()
-            if task_id in self._looked_at:
+            if task_id in seen:
                 continue
-            self._looked_at.add(task_id)
+            seen.add(task_id)
             entries = self._pull_index(task_id)
             if entries is None:
                 waiting.extend(sorted(dag.get_task(task_id).upstream_task_ids))
             else:
                 found = _last_of(found, entries)
+        self._looked_at = seen  # only now: what could not be asked is asked again
         return found
 
     def _pull_index(self, task_id: str) -> dict[str, Entry] | None:

@@ -23,7 +23,9 @@ from math import inf
 from typing import Any, Protocol
 
 from pyrunner_airflow.dag import relay
-from pyrunner_airflow.values import Allowed, Encoded
+from pyrunner_airflow.dag.answering import Answering
+from pyrunner_airflow.dag.errors import WorkerRaised, WorkerTerminated, WorkerTraceback
+from pyrunner_airflow.values import Allowed, Codec, Encoded
 from pyrunner_airflow.worker.app import AppError
 from pyrunner_airflow.worker.attempt import (
     FAILED,
@@ -36,7 +38,7 @@ from pyrunner_airflow.worker.attempt import (
 )
 from pyrunner_airflow.worker.child import TOO_OLD, InAirflow, run_in_fork
 from pyrunner_airflow.worker.logger import append_end
-from pyrunner_airflow.worker.protocol import receive_socket, to_line
+from pyrunner_airflow.worker.protocol import from_line, receive_socket, to_line
 
 _SECONDS_TO_END = 60.0
 """How long a worker's hooks may take after an interruption that names no time of its own."""
@@ -48,39 +50,6 @@ _LOOK_AGAIN = 0.1
 # Beside the worker: a line means that it ended; the pipe's end, that the task's process died, and then the
 # worker goes too, with all of its process group.
 _GUARD = 'read -r ended && exit; kill -s KILL -- "-$1"'
-
-
-class WorkerTerminated(BaseException):
-    """
-    Airflow ended the task (SIGTERM): not an Exception, so that no worker swallows it by accident.
-
-    :ivar seconds_to_end: how long the worker's hooks may take, before Airflow kills the task.
-    """
-
-    def __init__(self, text: str, seconds_to_end: float = 4.0) -> None:
-        super().__init__(text)
-        self.seconds_to_end = seconds_to_end
-
-
-class WorkerRaised(Exception):
-    """
-    An exception of a worker that only the worker's own process can have.
-
-    :ivar name: its type's name.
-    :ivar text: its text.
-    """
-
-    def __init__(self, name: str, text: str) -> None:
-        super().__init__(f"{name}: {text}" if text else name)
-        self.name = name
-        self.text = text
-
-
-class WorkerTraceback(Exception):
-    """Where in its process a worker raised the exception that this is the cause of."""
-
-    def __str__(self) -> str:
-        return f'\n"""\n{self.args[0]}"""'
 
 
 class HostedContext(Protocol):
@@ -110,9 +79,11 @@ class Host:
     Runs one attempt of a row in a process of its own; used once.
 
     :param log: takes a line that the worker logged: its level and its text.
+    :param printed: takes lines that the worker printed: the stream's name and their text; without it the
+        worker's process prints them itself.
     :param allowed: the classes whose objects a context value may be.
     :param airflow: what a fork has of Airflow.
-    :param told: a dictionary, encoded: what an interpreter of its own has of Airflow.
+    :param told: what an interpreter of its own has of Airflow.
     """
 
     def __init__(
@@ -120,13 +91,15 @@ class Host:
         job: Job,
         context: HostedContext,
         log: Callable[[str, str], None],
+        printed: Callable[[str, str], None] | None,
         allowed: Allowed,
         airflow: InAirflow,
-        told: Encoded,
+        told: dict[str, Any],
     ) -> None:
         self._job = job
         self._context = context
         self._log = log
+        self._printed = printed
         self._allowed = allowed
         self._airflow = airflow
         self._told = told
@@ -172,7 +145,8 @@ class Host:
         if multiprocessing.current_process().daemon:  # as in Celery's pool, and then it may have no children
             multiprocessing.current_process().daemon = False
         self._process = multiprocessing.get_context("fork").Process(
-            target=run_in_fork, args=(theirs, reading, self._job, self._allowed, self._airflow)
+            target=run_in_fork,
+            args=(theirs, reading, self._job, self._allowed, self._printed is not None, self._airflow),
         )
         self._process.start()
         theirs.close()
@@ -199,7 +173,7 @@ class Host:
         self._process.join()
         self._process.close()
         self._guard.communicate(b"ended\n")
-        for key in list(self._selector.get_map().values()):
+        for key in self._selector.get_map().values():
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
 
@@ -217,11 +191,18 @@ class Host:
                 key.data()
             now = time.monotonic()
             if now > self._journal_at:
-                self._journal_at = inf
-                self._context.journal()
+                self._journal()
             if now > self._give_up_at:
                 self._kill()
                 self._give_up_at = inf
+
+    def _journal(self) -> None:
+        self._journal_at = inf
+        try:
+            self._context.journal()
+        except Exception as error:  # as when the task was cleared meanwhile: its worker goes on
+            text = f"what this attempt wrote to the context could not be kept so far: {error!r}"
+            self._log("WARN", text)
 
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait for something to do. Only here anything interrupts the attempt."""
@@ -264,7 +245,7 @@ class Host:
         """Take a new connection."""
         came = receive_socket(self._door)
         if isinstance(came, socket.socket):
-            _Connection(came, self._answer, self._selector)
+            Answering(came, self._answer, self._selector)
         elif self._job.python and not self._begun and came.startswith(TOO_OLD):
             version = came[len(TOO_OLD) :].decode()
             raise AppError(f"[pyrunner] python: {self._job.python} is Python {version}, not 3.8 or later")
@@ -274,7 +255,7 @@ class Host:
     def _answer(self, question: bytes) -> bytes:
         """Do what a question wants, and return the answer."""
         try:
-            what, *arguments = json.loads(question)
+            what, *arguments = from_line(question)
             answer = getattr(self, _ANSWERS[what])
         except (ValueError, TypeError, LookupError):
             self._refuse(question)
@@ -310,7 +291,12 @@ class Host:
         return self._context.keys()
 
     def _start_interpreter(self) -> dict[str, Any]:
-        return {"job": self._job._asdict(), "allowed": self._allowed, "airflow": self._told}
+        return {
+            "job": self._job._asdict(),
+            "allowed": self._allowed,
+            "airflow": Codec(self._allowed).encode(self._told),
+            "takes_output": self._printed is not None,
+        }
 
     def _begin(self, job: dict[str, Any]) -> None:
         self._begun = Job(**job)
@@ -381,59 +367,10 @@ _ANSWERS = {
     "has": "_has",
     "keys": "_keys",
     "log": "_log",
+    "print": "_printed",
     "airflow": "_forward",
     "start": "_start_interpreter",
     "begin": "_begin",
     "end": "_end",
 }
 """The methods of a :class:`Host` that answer what its worker's process may ask."""
-
-
-class _Connection:
-    """
-    The answering end of a connection: reads a question, or writes an answer, whichever can be done now.
-
-    So a process that is stopped in the middle of either holds up nothing.
-    """
-
-    def __init__(
-        self,
-        connection: socket.socket,
-        answer: Callable[[bytes], bytes],
-        selector: selectors.BaseSelector,
-    ) -> None:
-        connection.setblocking(False)
-        self._socket = connection
-        self._answer = answer
-        self._selector = selector
-        self._received = bytearray()
-        self._to_send = memoryview(b"")
-        selector.register(connection, selectors.EVENT_READ, self._go_on)
-
-    def _go_on(self) -> None:
-        try:
-            if self._to_send:
-                self._to_send = self._to_send[self._socket.send(self._to_send) :]
-            else:
-                self._receive()
-        except (BrokenPipeError, ConnectionResetError):
-            self._close()
-            return
-        if self._socket.fileno() >= 0:
-            events = selectors.EVENT_WRITE if self._to_send else selectors.EVENT_READ
-            self._selector.modify(self._socket, events, self._go_on)
-
-    def _receive(self) -> None:
-        data = self._socket.recv(1 << 20)
-        if not data:
-            self._close()
-            return
-        self._received += data
-        if data.endswith(b"\n"):  # who asks waits for the answer, so that this is the question's end
-            question, self._received = bytes(self._received), bytearray()
-            answer = self._answer(question)
-            self._to_send = memoryview(answer)[self._socket.send(answer) :]
-
-    def _close(self) -> None:
-        self._selector.unregister(self._socket)
-        self._socket.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,7 +18,8 @@ from airflow.sdk.log import mask_secret
 
 from pyrunner_airflow.dag import relay
 from pyrunner_airflow.dag.context import XComContext
-from pyrunner_airflow.dag.host import Host, WorkerTerminated
+from pyrunner_airflow.dag.errors import WorkerNotStarted, WorkerTerminated
+from pyrunner_airflow.dag.host import Host
 from pyrunner_airflow.dag.parameters import check_names, is_selected
 from pyrunner_airflow.dag.versions import seconds_after_sigterm
 from pyrunner_airflow.dag.xcom_values import allowed_classes
@@ -33,16 +35,13 @@ _LEVELS = {
     "WARN": logging.WARNING,
     "ERROR": logging.ERROR,
 }
+_STREAM_LEVELS = {"stdout": logging.INFO, "stderr": logging.ERROR}
 _INTERRUPTIONS = {cls.__name__: cls for cls in (AirflowTaskTimeout, WorkerTerminated, KeyboardInterrupt)}
 _MAX_SLUG = 200
 # Airflow's own list of sensitive field names, as whole words: TOKENIZERS_PARALLELISM is none.
 _SECRET_NAME = re.compile(
     "(^|_)(api_?key|authorization|passphrase|passwd|password|private_?key|secret|token)s?(_|$)", re.IGNORECASE
 )
-
-
-class WorkerNotStarted(AirflowFailException):
-    """There was no worker to run, so that another attempt would end the same way (PyRunner's code 905)."""
 
 
 def task_id(row: TaskRow) -> str:
@@ -97,7 +96,8 @@ class WorkerOperator(PythonOperator):
             trigger_rule="none_failed",  # PyRunner: a parent that is not to run counts as done
             **kwargs,
         )
-        # Past __setattr__, which is slow: it looks for a converter and for other tasks' XComs in each value.
+        # Past __setattr__, which looks for a converter and for other tasks' XComs in each value: a tenth of
+        # the time that many small lists take to load.
         vars(task).update(
             row=row,
             list_path=list_path,
@@ -138,18 +138,22 @@ def run_row(*argv: str, **context: Any) -> None:
         raise AirflowSkipException("left out by this run's parameters")
     _mask_secrets(os.environ)
     allowed = allowed_classes()
-    codec = Codec(allowed)
     log = partial(_log, task.log)
-    kept = _context(context, codec, log)
+    kept = _context(context, Codec(allowed), log)
+    plain = _plain(context)
+    is_reachable = relay.is_possible()
+    if not is_reachable:
+        log("WARN", relay.NOT_POSSIBLE)
     airflow = InAirflow(
-        context if relay.is_possible() else _plain(context),
+        context if is_reachable else plain,
         _INTERRUPTIONS,
         {"skip": AirflowSkipException, "final": AirflowFailException},
         relay.connect,
         _mask_secrets,
         relay.dump_error,
     )
-    task.host = Host(_job(argv, context), kept, log, allowed, airflow, codec.encode(_plain(context)))
+    printed = _print if _stdout_is_supervised() else None
+    task.host = Host(_job(argv, context), kept, log, printed, allowed, airflow, plain)
     outcome = task.host.run()
     _keep(outcome, kept, task, log)
     if outcome.error is None:
@@ -161,6 +165,23 @@ def run_row(*argv: str, **context: Any) -> None:
 
 def _log(log: Any, level: str, text: str) -> None:
     log.log(_LEVELS[level], "%s", text)
+
+
+def _stdout_is_supervised() -> bool:
+    """
+    Say whether standard output is a way to Airflow's log that is another than the log's own.
+
+    Airflow's supervisor gives a task a socket for each, and reads one after the other: what was printed would
+    not keep its place among the lines that were logged.
+    """
+    return stat.S_ISSOCK(os.fstat(1).st_mode)
+
+
+def _print(stream: str, lines: str) -> None:
+    """Log what a worker printed as Airflow's supervisor does."""
+    log, level = logging.getLogger(f"task.{stream}"), _STREAM_LEVELS[stream]
+    for line in lines.rstrip("\n").split("\n"):
+        log.log(level, "%s", line)
 
 
 def _context(context: dict[str, Any], codec: Codec, log: Callable[[str, str], None]) -> XComContext:

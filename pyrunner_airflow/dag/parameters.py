@@ -7,9 +7,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from pyrunner_airflow.tasklist import TaskRow
+from pyrunner_airflow.tasklist import RUN_PARAMETERS, TaskRow
 
-NAMES = ("exec_only", "norun", "from", "to", "cvar")
 _PYRUNNERS = {
     "-x": "exec_only",
     "exec_proc_name": "exec_only",
@@ -23,7 +22,7 @@ _PYRUNNERS = {
 
 
 class RunParameterError(ValueError):
-    """A run was started with a parameter that its task list does not know."""
+    """A parameter that a run does not have, or one of the DAG's author that has the name of one of ours."""
 
 
 def run_parameters(rows: Iterable[TaskRow]) -> dict[str, Param]:
@@ -50,6 +49,20 @@ def run_parameters(rows: Iterable[TaskRow]) -> dict[str, Param]:
         "to": one("to (-A)", "Run only this row and all rows above it."),
         "cvar": Param(None, "Keys and values that the context starts with.", type=["null", "object"]),
     }
+
+
+def check_own(names: Iterable[str]) -> None:
+    """
+    Refuse parameters of the DAG's author that have the name of one of ours, which would take their place.
+
+    :raises RunParameterError: names the first of them.
+    """
+    for name in names:
+        if name in RUN_PARAMETERS:
+            raise RunParameterError(
+                f"PyRunnerDag was given the parameter {name!r}: every run has one of that name, which is an "
+                "option of PyRunner; give this one another name"
+            )
 
 
 def is_selected(task: Any, params: Mapping[str, Any]) -> bool:
@@ -93,7 +106,7 @@ def _meant(name: str) -> str | None:
     from difflib import get_close_matches  # only odd parameters pay for it
 
     word = name.strip("-_").lower().replace("-", "_")
-    if word in NAMES:
+    if word in RUN_PARAMETERS:
         return word
     near = get_close_matches(word, ("exec_only", "norun"), n=1, cutoff=0.8)
     return _PYRUNNERS.get(name) or _PYRUNNERS.get(word) or (near[0] if near else None)

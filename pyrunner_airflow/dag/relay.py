@@ -1,13 +1,13 @@
 """
 What a fork of a task's process says to Airflow, relayed by the task's process, which alone has the channel.
 
-This is the one place that uses a name of Airflow's that is not public: ``task_runner.SUPERVISOR_COMMS``, whose
-``send`` asks for Connections, Variables, XComs and all else. Airflow has no other way to offer them to a forked
-process. Where the name is gone, :func:`is_possible` says so: a worker's own calls to Airflow are not to be had
-then, and all else works.
+This is the one place that uses a name of Airflow's that is not public: ``task_runner.SUPERVISOR_COMMS``, by
+which Connections, Variables, XComs and all else are asked for. Airflow has no other way to offer them to a
+forked process. Where the name is gone, :func:`is_possible` says so: a worker's own calls to Airflow are not
+to be had then, and all else works.
 
-Messages are pickled, since both ends are the same program. Nothing of that kind is taken from an interpreter of
-its own.
+Messages are pickled, since both ends are the same program. Nothing of that kind is taken from an interpreter
+of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time import task_runner
 
 from pyrunner_airflow.worker.protocol import Host as WorkersHost
+
+NOT_POSSIBLE = (
+    "this Airflow has no task_runner.SUPERVISOR_COMMS, by which workers reach it: self.airflow has plain "
+    "values alone, and Connections, Variables and XComs are not to be had; a newer pyrunner-airflow may help"
+)
 
 
 class RelayError(RuntimeError):
@@ -43,23 +48,24 @@ class _Channel:
         self._host = host
         self._replaced = replaced  # else its socket would be closed, and with it descriptor 0
 
-    def send(self, message: Any) -> Any:
+    def send(self, msg: Any) -> Any:
         """Send a request of Airflow's, and return its answer."""
-        kind, answer = _load(self._host.ask("airflow", _dump(message)))
+        kind, answer = _load(self._host.ask("airflow", _dump(msg)))
         if kind == "error":
             raise AirflowRuntimeError(answer)
         if kind == "failed":
             raise RelayError(answer)
         return answer
 
-    async def asend(self, message: Any) -> Any:
+    async def asend(self, msg: Any) -> Any:
         """Do the same without holding up the event loop."""
-        return await asyncio.to_thread(self.send, message)
+        return await asyncio.to_thread(self.send, msg)
 
 
 def connect(host: WorkersHost) -> None:
     """Have this process, a fork, reach Airflow through the task's process."""
-    task_runner.SUPERVISOR_COMMS = _Channel(host, task_runner.SUPERVISOR_COMMS)  # type: ignore[assignment]
+    if is_possible():
+        task_runner.SUPERVISOR_COMMS = _Channel(host, task_runner.SUPERVISOR_COMMS)  # type: ignore[assignment]
 
 
 def forward(message: str) -> str:
@@ -79,7 +85,8 @@ def dump_error(error: BaseException) -> str | None:
         # Constructors of their own take other arguments than `args` as often as not.
         args, state = error.args, vars(error)
         if cls.__module__ == "builtins":
-            _, args, *attributes = error.__reduce__()  # such as an ImportError's name, which is not in vars
+            reduced: Any = error.__reduce__()  # which has what is not in vars, such as an ImportError's name
+            _, args, *attributes = reduced
             state = dict(*attributes)
         text = _dump((cls, args, state))
         return text if str(load_error(text)) == str(error) else None

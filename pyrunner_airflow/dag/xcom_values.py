@@ -1,6 +1,105 @@
-"""Stub until merged."""
+"""
+Encoded context values as XComs.
+
+What Airflow's own serialization gives back equal goes as the object that it is, so that any task can pull it
+and a person can read it; the rest as it is encoded.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pendulum
 from airflow.sdk import conf
-from pyrunner_airflow.values import Allowed
-def to_xcom(data): return data
-def from_xcom(value): return value
-def allowed_classes(): return Allowed(conf.get("core","allowed_deserialization_classes").split(), [])
+from airflow.sdk.serde import deserialize, serialize
+
+from pyrunner_airflow.values import TAG, VALUE, Allowed, Codec, ContextValueError
+
+_CONTAINERS = {"tuple": tuple, "set": set, "frozenset": frozenset}
+_CARRIED = frozenset(
+    {"Decimal", "date", "datetime", "pendulum.Date", "pendulum.DateTime", "timedelta", "uuid.UUID"}
+)
+"""The other kinds that Airflow carries, though not all of their values unchanged."""
+_CODEC = Codec(Allowed([], []))
+
+
+def allowed_classes() -> Allowed:
+    """Return what Airflow's configuration allows to be loaded."""
+    return Allowed(
+        conf.get("core", "allowed_deserialization_classes").split(),
+        conf.get("core", "allowed_deserialization_classes_regexp").split(),
+    )
+
+
+def to_xcom(data: Any) -> Any:
+    """Return what to hand to ``xcom_push`` for an encoded value."""
+    cls = type(data)
+    if cls is list:
+        return [to_xcom(item) for item in data]
+    if cls is not dict:
+        return data
+    if TAG not in data:
+        return {key: to_xcom(item) for key, item in data.items()}
+    kind = data[TAG]
+    if kind in _CARRIED:
+        value = _CODEC.decode(data)
+        return value if _is_carried(value, data) else data
+    if kind not in _CONTAINERS or (kind != "set" and not _backend_is_airflows()):
+        return data
+    try:
+        return _CONTAINERS[kind](map(to_xcom, data[VALUE]))
+    except TypeError:  # what stays encoded is a dictionary, which no set holds
+        return data
+
+
+def from_xcom(value: Any) -> Any:
+    """
+    Return the encoded value of which :func:`to_xcom` made what was pulled.
+
+    :raises ContextValueError: if it is something else, which somebody made of it.
+    """
+    return _encoded(value, Codec(allowed_classes()))
+
+
+def _encoded(value: Any, codec: Codec) -> Any:
+    cls = type(value)
+    if cls is list:
+        return [_encoded(item, codec) for item in value]
+    if cls is dict:
+        return {key: _encoded(item, codec) for key, item in value.items()}
+    if cls in _CONTAINERS.values():
+        return {TAG: cls.__name__, VALUE: [_encoded(item, codec) for item in value]}
+    if cls is datetime and isinstance(value.tzinfo, pendulum.Timezone):
+        # Airflow gives a datetime one of pendulum's zones; where it had one before, it stays encoded.
+        key = value.tzinfo.key
+        value = value.replace(tzinfo=UTC if key == "UTC" else ZoneInfo(key))
+    data = codec.encode(value).data
+    if cls is str and data is not value:
+        raise ContextValueError(f"{value!r:.60} only tells what it was")
+    return data
+
+
+def _is_carried(value: Any, data: Any) -> bool:
+    """Say whether Airflow gives a value back equal, from any database."""
+    if "E" in data[VALUE]:  # to a Decimal Airflow may write out all its zeros
+        return False
+    try:
+        form = serialize(value)
+        return _is_plain(form) and _encoded(deserialize(form), _CODEC) == data
+    except Exception:  # whatever its own methods raise: of its first day, of Decimal("NaN")
+        return False
+
+
+def _is_plain(form: Any) -> bool:
+    if type(form) in (list, dict):
+        return all(map(_is_plain, form.values() if type(form) is dict else form))
+    return _CODEC.encode(form).data is form
+
+
+@cache
+def _backend_is_airflows() -> bool:
+    """Say whether XComs are kept as Airflow does it: other backends make lists of what is in other values."""
+    return conf.get("core", "xcom_backend").endswith(".BaseXCom")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+log = logging.getLogger(__name__)
 _IGNORE_FILE = ".airflowignore"
 
 _Rule = Callable[[str], bool | None]
@@ -45,19 +47,31 @@ def find_list(folder: Path, file_name: str, ignore_syntax: str) -> Path | None:
 
 
 def _read_ignores(folder: Path, top: Path, syntax: str) -> list[_Rule]:
+    file = folder / _IGNORE_FILE
     try:
-        text = (folder / _IGNORE_FILE).read_text()
+        text = file.read_text("utf-8", "surrogateescape")  # as Python has the names of files
     except OSError:
         return []
-    patterns = [line for line in re.sub(r"[ \t]*#.*", "", text).splitlines() if line]
+    lines = [line for line in re.sub(r"[ \t]*#.*", "", text).splitlines() if line]
     if syntax == "regexp":
-        expressions = [re.compile(pattern) for pattern in patterns]
+        expressions = [re.compile(line) for line in _valid(lines, re.compile, file)]
         return [lambda path: any(e.search(os.path.relpath(path, top)) for e in expressions) or None]
     from pathspec import GitIgnoreSpec  # only folders with such a file pay for it
 
-    spec = GitIgnoreSpec.from_lines(patterns)
+    spec = GitIgnoreSpec.from_lines(_valid(lines, lambda line: GitIgnoreSpec.from_lines([line]), file))
     prefix = len(folder.as_posix().rstrip("/")) + 1
     return [lambda path: spec.check_file(path[prefix:]).include]
+
+
+def _valid(lines: Iterable[str], compile_line: Callable[[str], object], file: Path) -> Iterator[str]:
+    """Yield the lines of an ignore file that are patterns; warn of the others, as Airflow does."""
+    for line in lines:
+        try:
+            compile_line(line)
+        except Exception as error:  # re's and pathspec's own, and whatever else they meet in a text
+            log.warning("Ignoring invalid pattern %r from %s: %s", line, file, error)
+        else:
+            yield line
 
 
 def _is_ignored(path: str, rules: list[_Rule]) -> bool:

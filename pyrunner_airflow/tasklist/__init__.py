@@ -2,9 +2,10 @@
 
 from pyrunner_airflow.tasklist.diagnostics import Diagnostic, LstError, Severity
 from pyrunner_airflow.tasklist.lst import parse_lst, read_lst
-from pyrunner_airflow.tasklist.model import NotifyEmail, Options, TaskList, TaskRow
+from pyrunner_airflow.tasklist.model import RUN_PARAMETERS, NotifyEmail, Options, TaskList, TaskRow
 
 __all__ = [
+    "RUN_PARAMETERS",
     "Diagnostic",
     "LstError",
     "NotifyEmail",

@@ -33,7 +33,7 @@ _DEEPEST = 50
 _HINT = 'Options are written like schedule = "0 6 * * *"; tables begin with [pyrunner] or [tasks.4].'
 _HINTS = {"Invalid value": 'Write texts in quotes, "like this", and truth values as true or false.'}
 
-Path = tuple[str, ...]
+KeyPath = tuple[str, ...]
 """The keys that lead to a value."""
 
 
@@ -58,7 +58,7 @@ class Document:
     def __bool__(self) -> bool:
         return bool(self._lines)
 
-    def error(self, code: str, path: Path, message: str, hint: str) -> None:
+    def error(self, code: str, path: KeyPath, message: str, hint: str) -> None:
         """Report an error at a key."""
         self._problems.error(code, self.place(path), message, hint)
 
@@ -97,12 +97,12 @@ class Document:
     def _report(self, message: str, hint: str, place: Place | None = None) -> None:
         self._problems.error("invalid-toml", place or self._point_at(self._lines[0]), message, hint)
 
-    def place(self, path: Path) -> Place:
+    def place(self, path: KeyPath) -> Place:
         """Return where a key stands: its own line, that of something in it, or that of what it is in."""
         ends = range(len(path), 0, -1)
         return next((self._places[path[:end]] for end in ends if path[:end] in self._places), Place())
 
-    def line_of_table(self, table: Path) -> int | None:
+    def line_of_table(self, table: KeyPath) -> int | None:
         """Return the line of a table's own heading; for () that of the first heading of all."""
         headings = (line for path, line in self._headings if path == table or not table)
         return next(headings, None)
@@ -120,15 +120,15 @@ class Document:
         return [self._lines[number] for number in beginnings]
 
     @cached_property
-    def _headings(self) -> list[tuple[Path, int]]:
+    def _headings(self) -> list[tuple[KeyPath, int]]:
         tables = [line for line in self._statements if re.fullmatch(_TABLE, line.toml)]
         return [(_only_path(line.toml), line.number) for line in tables]
 
     @cached_property
-    def _places(self) -> dict[Path, Place]:
-        exact: dict[Path, Place] = {}
-        around: dict[Path, Place] = {}
-        table: Path = ()
+    def _places(self) -> dict[KeyPath, Place]:
+        exact: dict[KeyPath, Place] = {}
+        around: dict[KeyPath, Place] = {}
+        table: KeyPath = ()
         for line in self._statements:
             if heading := re.fullmatch(_TABLE, line.toml):
                 path = table = _only_path(line.toml)
@@ -189,7 +189,7 @@ def _is_too_deep(values: Any) -> bool:
     return bool(level)
 
 
-def _only_path(toml: str) -> Path:
+def _only_path(toml: str) -> KeyPath:
     """Return the keys of a text that has one table or one value."""
     import tomllib
 

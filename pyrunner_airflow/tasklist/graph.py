@@ -5,9 +5,9 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from pyrunner_airflow.tasklist.columns import to_integer
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean
 from pyrunner_airflow.tasklist.fields import Column
-from pyrunner_airflow.tasklist.values import to_integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

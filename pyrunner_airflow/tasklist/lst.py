@@ -7,14 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyrunner_airflow.tasklist.diagnostics import Place, Problems, did_you_mean, quote
-from pyrunner_airflow.tasklist.documents import OPTIONS_FILE, Document, front_matter, options_file
-from pyrunner_airflow.tasklist.fields import HEADER, Column, Row, split_arguments
-from pyrunner_airflow.tasklist.graph import check_graph
-from pyrunner_airflow.tasklist.model import TaskList, TaskRow
-from pyrunner_airflow.tasklist.options import check_tasks, merge, read_front_matter, read_sections
-from pyrunner_airflow.tasklist.templates import check_templates
-from pyrunner_airflow.tasklist.values import (
+from pyrunner_airflow.tasklist.columns import (
     MAX_ID,
     MAX_NUMBER,
     check_characters,
@@ -24,6 +17,13 @@ from pyrunner_airflow.tasklist.values import (
     read_parents,
     read_text,
 )
+from pyrunner_airflow.tasklist.diagnostics import Place, Problems, did_you_mean, quote
+from pyrunner_airflow.tasklist.documents import OPTIONS_FILE, Document, front_matter, options_file
+from pyrunner_airflow.tasklist.fields import HEADER, Column, Row, split_arguments
+from pyrunner_airflow.tasklist.graph import check_graph
+from pyrunner_airflow.tasklist.model import TaskList, TaskRow
+from pyrunner_airflow.tasklist.options import check_tasks, merge, read_front_matter, read_sections
+from pyrunner_airflow.tasklist.templates import check_templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

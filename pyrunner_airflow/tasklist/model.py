@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from pyrunner_airflow.tasklist.diagnostics import Diagnostic
 
 
+RUN_PARAMETERS = ("exec_only", "norun", "from", "to", "cvar")
+"""PyRunner's options for one run, which are parameters of every run in Airflow."""
+
+
 class TaskRow(NamedTuple):
     """One row of a list. ``$ENV{NAME}`` and templates stand as they are written.
 

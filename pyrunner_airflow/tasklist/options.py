@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean, quote
-from pyrunner_airflow.tasklist.documents import Document, Path
+from pyrunner_airflow.tasklist.documents import Document, KeyPath
 from pyrunner_airflow.tasklist.graph import id_hints
 from pyrunner_airflow.tasklist.model import NotifyEmail, Options
 
@@ -44,7 +44,7 @@ class Section(NamedTuple):
 
     values: dict[str, Any]
     document: Document
-    table: Path
+    table: KeyPath
     """Where the section begins: () or the list's name."""
     is_of_one_list: bool
 
@@ -104,14 +104,14 @@ def _merge(values: Any, nearer: Any) -> Any:
     return {**values, **{key: _merge(values.get(key), value) for key, value in nearer.items()}}
 
 
-def _validate(values: Any, table: Path, document: Document) -> dict[str, Any]:
+def _validate(values: Any, table: KeyPath, document: Document) -> dict[str, Any]:
     """Return what is set and right, as Airflow takes it; report what is unknown or of the wrong type."""
     from pydantic import ValidationError
 
-    from pyrunner_airflow.tasklist.schema import DagOptions
+    from pyrunner_airflow.tasklist.schema import DOCUMENT
 
     try:
-        return DagOptions.model_validate(values).model_dump(exclude_unset=True)
+        return dict(DOCUMENT.validate_python(values))
     except ValidationError as error:
         details = error.errors(include_url=False)
     for detail in details:
@@ -124,12 +124,12 @@ def _validate(values: Any, table: Path, document: Document) -> dict[str, Any]:
             return {}
         _remove(values, path)
     try:  # the rest counts for other checks: templates may be off, tasks may be unknown
-        return DagOptions.model_validate(values).model_dump(exclude_unset=True)
+        return dict(DOCUMENT.validate_python(values))
     except ValidationError:
         return {}
 
 
-def _remove(values: dict[str, Any], path: Path) -> None:
+def _remove(values: dict[str, Any], path: KeyPath) -> None:
     """Remove a key, or the innermost one around an element of an array."""
     key, *below = path
     if below and isinstance(values.get(key), dict):
@@ -138,8 +138,9 @@ def _remove(values: dict[str, Any], path: Path) -> None:
         values.pop(key, None)
 
 
-def _report_invalid(path: Path, table: Path, detail: ErrorDetails, document: Document) -> None:
-    fault = "is missing" if detail["type"] == "missing" else "cannot have this value"
+def _report_invalid(path: KeyPath, table: KeyPath, detail: ErrorDetails, document: Document) -> None:
+    part = "name" if "[key]" in detail["loc"] else "value"
+    fault = "is missing" if detail["type"] == "missing" else f"cannot have this {part}"
     if expected := _EXPECTED.get(detail["type"]):
         hint = expected.format(**detail.get("ctx", {}))
     else:
@@ -151,7 +152,7 @@ def _name(path: Iterable[str]) -> str:
     return quote(".".join(path))[1:-1]
 
 
-def _report_unknown(path: Path, table: Path, value: Any, document: Document) -> None:
+def _report_unknown(path: KeyPath, table: KeyPath, value: Any, document: Document) -> None:
     *parents, key = path
     kind = _kind(parents)
     hint = _ELSEWHERE.get(key) or _home(key, tuple(parents), table, document)
@@ -173,7 +174,7 @@ def _kind(parents: Sequence[str]) -> str:
     return parents[0] if parents else "dag"
 
 
-def _home(key: str, parents: Path, table: Path, document: Document) -> str | None:
+def _home(key: str, parents: KeyPath, table: KeyPath, document: Document) -> str | None:
     """Return where an option belongs that exists, but not here."""
     own = f'"{table[0]}".' if table else ""
     if key in ("default_args", "tasks", "pyrunner"):
@@ -196,17 +197,15 @@ def _home(key: str, parents: Path, table: Path, document: Document) -> str | Non
 
 def _names(table: str) -> list[str]:
     """Return the options that a table may have."""
-    from pydantic import BaseModel
-
     from pyrunner_airflow.tasklist import schema
 
-    models: dict[str, type[BaseModel]] = {
+    tables: dict[str, type] = {
         "dag": schema.DagOptions,
         "pyrunner": schema.PyRunnerOptions,
-        "notify_email": schema.NotifyEmail,
+        "notify_email": schema.NotifyEmailOptions,
         "tasks.pyrunner": schema.RowPyRunnerOptions,
     }
-    return list(models.get(table, schema.TaskOptions).model_fields)
+    return list(tables.get(table, schema.TaskOptions).__annotations__)
 
 
 def _choices(name: str, known: Sequence[str]) -> str:

@@ -9,21 +9,23 @@ from __future__ import annotations
 import json
 import zoneinfo
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Required
 
 from croniter import croniter
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
     TypeAdapter,
+    with_config,
 )
+from typing_extensions import TypedDict  # before Python 3.12 pydantic does not take typing's
 
+from pyrunner_airflow.tasklist.columns import MAX_ID, MAX_NUMBER
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean, quote
-from pyrunner_airflow.tasklist.values import MAX_ID, MAX_NUMBER
+from pyrunner_airflow.tasklist.model import RUN_PARAMETERS
 
 # Airflow's, of airflow.sdk.
 _PRESETS = frozenset(
@@ -31,10 +33,6 @@ _PRESETS = frozenset(
 )
 _CRON_YEARS = 130  # from 1970; the year of a cron expression ends at 2099
 _LONGEST_ID = len(str(MAX_ID))
-
-
-class _Options(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 def _time_zone(name: str) -> str:
@@ -91,6 +89,14 @@ def _params(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _param_name(text: str) -> str:
+    if text in RUN_PARAMETERS:
+        *names, last = RUN_PARAMETERS
+        taken = f"Every run has the parameters {', '.join(names)} and {last}, which are PyRunner's options"
+        raise ValueError(f"{taken}: give this one another name.")
+    return text
+
+
 def _task_id(text: str) -> str:
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID):
         raise ValueError(f"[tasks.<ID>] is named after the ID of a row, not {quote(text)}.")
@@ -104,44 +110,45 @@ Count = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
 Moment = Annotated[Any, PlainValidator(_moment)]
 """A ``date`` or a ``datetime``."""
 Text = Annotated[str, Field(min_length=1)]
+ParamName = Annotated[Text, AfterValidator(_param_name)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
-class TaskOptions(_Options):
+class TaskOptions(TypedDict, total=False):
     """``[default_args]`` and ``[tasks.<ID>]``: arguments of Airflow's tasks."""
 
-    owner: Text = ""
-    pool: Text = ""
-    pool_slots: Count = 1
-    queue: Text = ""
-    priority_weight: Annotated[int, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)] = 1
-    executor: Text = ""
-    execution_timeout: Duration = timedelta()
-    retry_exponential_backoff: Annotated[bool | float, PlainValidator(_backoff)] = False
-    max_retry_delay: Duration = timedelta()
-    depends_on_past: bool = False
-    run_as_user: Text = ""
-    max_active_tis_per_dag: Count = 1
+    owner: Text
+    pool: Text
+    pool_slots: Count
+    queue: Text
+    priority_weight: Annotated[int, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)]
+    executor: Text
+    execution_timeout: Duration
+    retry_exponential_backoff: Annotated[bool | float, PlainValidator(_backoff)]
+    max_retry_delay: Duration
+    depends_on_past: bool
+    run_as_user: Text
+    max_active_tis_per_dag: Count
 
 
-class RowPyRunnerOptions(_Options):
+class RowPyRunnerOptions(TypedDict, total=False):
     """``[tasks.<ID>.pyrunner]``: what Airflow has no argument for, of one row."""
 
-    python: Text = ""
+    python: Text
 
 
-class RowOptions(TaskOptions):
+class RowOptions(TaskOptions, total=False):
     """``[tasks.<ID>]``: arguments of one task, and the table below them."""
 
-    pyrunner: RowPyRunnerOptions = RowPyRunnerOptions()
+    pyrunner: RowPyRunnerOptions
 
 
-class NotifyEmail(_Options):
-    """Who gets a mail when a run ends, and after which end: PyRunner's ``email`` options."""
+class NotifyEmailOptions(TypedDict, total=False):
+    """``notify_email``: who gets a mail when a run ends, and after which end; PyRunner's ``email``."""
 
-    to: list[Text]
-    on_success: bool = True
-    on_fail: bool = True
+    to: Required[list[Text]]
+    on_success: bool
+    on_fail: bool
 
 
 def _notify_email(value: Any) -> Any:
@@ -149,33 +156,37 @@ def _notify_email(value: Any) -> Any:
     return {**table, "to": [table["to"]]} if isinstance(table.get("to"), str) else table
 
 
-class PyRunnerOptions(RowPyRunnerOptions):
+class PyRunnerOptions(RowPyRunnerOptions, total=False):
     """``[pyrunner]``: what Airflow has no argument for."""
 
-    timezone: Annotated[str, AfterValidator(_time_zone)] = ""
-    env: dict[VariableName, str] = {}
-    cvar: dict[Text, Any] = {}
-    notify_email: Annotated[NotifyEmail, BeforeValidator(_notify_email)] = NotifyEmail(to=[])
-    templates: bool = True
-    app_root: Text = ""
-    cwd: Text = ""
+    timezone: Annotated[str, AfterValidator(_time_zone)]
+    env: dict[VariableName, str]
+    cvar: dict[Text, Any]
+    notify_email: Annotated[NotifyEmailOptions, BeforeValidator(_notify_email)]
+    templates: bool
+    app_root: Text
+    cwd: Text
 
 
-class DagOptions(_Options):
+@with_config(ConfigDict(extra="forbid", strict=True))  # for the tables in it, too
+class DagOptions(TypedDict, total=False):
     """A whole document: arguments of Airflow's DAG, and the tables below them."""
 
-    description: str = ""
-    schedule: Annotated[str, AfterValidator(_schedule)] = ""
-    start_date: Moment = date.min
-    end_date: Moment = date.min
-    catchup: bool = False
-    max_active_runs: Count = 1
-    max_active_tasks: Count = 1
-    dagrun_timeout: Duration = timedelta()
-    tags: list[Text] = []
-    params: Annotated[dict[Text, Any], AfterValidator(_params)] = {}
-    is_paused_upon_creation: bool = False
-    rerun_with_latest_version: bool = False
-    default_args: TaskOptions = TaskOptions()
-    tasks: dict[Annotated[str, AfterValidator(_task_id)], RowOptions] = {}
-    pyrunner: PyRunnerOptions = PyRunnerOptions()
+    description: str
+    schedule: Annotated[str, AfterValidator(_schedule)]
+    start_date: Moment
+    end_date: Moment
+    catchup: bool
+    max_active_runs: Count
+    max_active_tasks: Count
+    dagrun_timeout: Duration
+    tags: list[Text]
+    params: Annotated[dict[ParamName, Any], AfterValidator(_params)]
+    is_paused_upon_creation: bool
+    rerun_with_latest_version: bool
+    default_args: TaskOptions
+    tasks: dict[Annotated[str, AfterValidator(_task_id)], RowOptions]
+    pyrunner: PyRunnerOptions
+
+
+DOCUMENT = TypeAdapter(DagOptions)

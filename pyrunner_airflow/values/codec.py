@@ -13,13 +13,13 @@ from __future__ import annotations
 import re
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from . import arrays, models, standard
-from .kind import HINT, Each, Kind, Refused, fits, full_name, library_name, shown
-from .models import Allowed, fields_of
+from .kind import HINT, Kind, Refused, fits, full_name, library_name, shown
+from .models import Allowed, field_names, state_of
 
 TAG, VALUE = "__pyrunner__", "value"
 MAX_DEPTH = 90
@@ -31,6 +31,7 @@ _RESERVED = frozenset({TAG, "__classname__", "__id__", "__var"})
 """Keys that tell a dictionary of ours or of Airflow's, of today or of Airflow 2."""
 _PLACEHOLDER = re.compile(r"[\w.]+@version=\d+\(")
 """How Airflow's XCom tab shows an object, such as a date; saved there, this text takes its place."""
+_CANNOT = "which cannot travel to another task"
 _PATH_LENGTH = 300  # of what an error shows
 _ATOMS = frozenset({int, float, bool, str, type(None)})
 _KINDS = {**standard.KINDS, **arrays.KINDS}
@@ -58,7 +59,7 @@ class Codec:
     """
 
     def __init__(self, allowed: Allowed) -> None:
-        self._kinds = {**_KINDS, **models.kinds(allowed)}
+        self.kinds = {**_KINDS, **models.kinds(allowed)}
 
     def encode(self, value: Any) -> Encoded:
         """
@@ -69,7 +70,7 @@ class Codec:
         """
         if _is_plain(value):
             return Encoded(value, None)
-        encoder = _Encoder(self, self._kinds)
+        encoder = _Encoder(self)
         try:
             data = encoder.encode(value, 0)
         except RecursionError as error:
@@ -89,14 +90,14 @@ class Codec:
         :param orders: the keys of dictionaries in their order, from :meth:`encode`.
         :raises ContextValueError: if :meth:`encode` never returned this, or this interpreter cannot read it.
         """
-        if not fits(orders, (None, Each(Each(str)))):
+        if not fits(orders, (None, [[str, ...], ...])):
             raise ContextValueError("the order of its keys is not as it was stored")
         try:
             return self._decode(data, {frozenset(keys): keys for keys in orders or ()})
         except RecursionError as error:
             raise ContextValueError("it is nested too deep") from error
 
-    def _decode(self, data: Any, order_of: Mapping[frozenset[str], Iterable[str]]) -> Any:
+    def _decode(self, data: Any, order_of: Mapping[frozenset[str], Sequence[str]]) -> Any:
         cls = type(data)
         if cls is list:
             return [item if type(item) in _ATOMS else self._decode(item, order_of) for item in data]
@@ -106,22 +107,20 @@ class Codec:
             keys = order_of.get(frozenset(data), data) if order_of else data
             return {key: self._decode(data[key], order_of) for key in keys}
         name = data[TAG]
-        if type(name) is not str or name not in self._kinds:
+        if type(name) is not str or name not in self.kinds:
             raise ContextValueError(
                 f"it holds a value of the kind {name!s:.50}, which {sys.executable} does not know: "
                 f"let the row that writes it store text, numbers, lists and dictionaries"
             )
-        kind = self._kinds[name]
+        kind = self.kinds[name]
         try:
             made_of = self._decode(data[VALUE], order_of)
             if not fits(made_of, kind.shape):
-                raise ValueError(f"{shown(data[VALUE])} is not what such a value is made of")
+                raise ValueError(f"it is not made of {shown(data[VALUE])}")
             return kind.load(made_of)
         except (ContextValueError, RecursionError):
             raise
-        except (
-            Exception
-        ) as error:  # a library that is not there or too old, or whatever a forged value leads to
+        except Exception as error:  # a library that is missing, or whatever a forged value leads to
             raise ContextValueError(
                 f"it holds a value of the kind {name}, which {sys.executable} cannot read: {error!s:.300}"
             ) from error
@@ -130,7 +129,7 @@ class Codec:
         """Return where in a value the first thing stands that was refused, that thing, and why."""
         for step, child in _children(value):
             try:
-                _Encoder(self, self._kinds).encode(child, 0)
+                _Encoder(self).encode(child, 0)
             except Refused as error:
                 return self._locate(child, path + step, str(error))
         return path, value, reason
@@ -139,16 +138,15 @@ class Codec:
 class _Encoder:
     """Encodes one value."""
 
-    def __init__(self, codec: Codec, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self._kinds = kinds
         self.orders: list[list[str]] = []
         self._room = ORDERS_LENGTH
         self._order_of: dict[frozenset[str], tuple[str, ...]] = {}
         self._plain: set[tuple[str, ...]] = set()
 
     def encode(self, value: Any, depth: int) -> Any:
-        """Return a value that stands so deep in what is encoded."""
+        """Return the form of a value that stands so deep in what is encoded."""
         if _is_plain(value):
             return value
         if depth >= MAX_DEPTH:
@@ -161,102 +159,69 @@ class _Encoder:
         if cls is dict and self._is_plain_dict(value):
             return {key: self.encode(item, depth + 1) for key, item in value.items()}
         name = _kind_of(value)
-        if name in (None, "model"):
-            _check_class(value, name)
-        return self._tag(value, str(name), depth)
-
-    def _tag(self, value: Any, name: str, depth: int) -> Any:
-        kind = self._kinds[name]
+        base = next((base for base in cls.__mro__ if base in _NAMES or base is list), None)
+        if base and name in (None, "model"):
+            raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
+        if name is None:
+            raise Refused(f"{_CANNOT}: {HINT}")
+        kind = self._codec.kinds[name]
         try:
             data = kind.dump(value)
         except Refused:
             raise
         except Exception as error:
-            reason = (
-                kind.why_not(value)
-                if kind.why_not
-                else f"which cannot travel to another task ({error!s:.200}): {HINT}"
-            )
-            raise Refused(reason) from error
+            raise Refused(f"{_CANNOT} ({error!s:.200}): {HINT}") from error
         form = {TAG: name, VALUE: self.encode(data, depth + 1)}
-        if kind.type is None and not self._comes_back(value, form):
-            raise Refused(kind.why_not(value) if kind.why_not else f"which would come back different: {HINT}")
+        fault = self._fault(value, kind, form) if kind.type is None else None
+        if fault:
+            raise Refused(fault)
         return form
 
-    def _comes_back(self, value: Any, form: Any) -> bool:
-        try:
-            return self._is_same(value, self._codec.decode(form))
-        except Exception:  # whatever the object's own methods raise
-            return False
-
-    def _is_same(self, value: Any, other: Any) -> bool:
-        """Compare two values by type and content, all the way down; NaN is the same as NaN."""
-        cls = type(value)
-        if cls is not type(other):
-            return False
-        if cls is float:
-            return repr(value) == repr(other)
-        if cls is list:
-            return len(value) == len(other) and all(map(self._is_same, value, other))
-        if cls in (set, frozenset):
-            return {(type(item), item) for item in value} == {(type(item), item) for item in other}
-        name = None if cls in (str, int, bool, bytes) else _kind_of(value)
-        if name is None:
-            return bool(value == other)
-        kind = self._kinds[name]
-        parts = kind.parts or kind.dump
-        return self._is_same(parts(value), parts(other))
+    def _fault(self, value: Any, kind: Kind, form: Any) -> str | None:
+        """Say why a form does not become the value that it was made of."""
+        with suppress(Exception):  # whatever the object's own methods raise
+            back = self._codec.decode(form)
+            if type(back) is type(value):
+                return kind.fault(value, back) if kind.fault else None
+        return f"which would come back different: {HINT}"
 
     def _is_plain_dict(self, value: dict[Any, Any]) -> bool:
+        """Say whether a dictionary comes back from JSON, noting the order of its keys if that changes."""
         if any(type(key) is not str for key in value):
             return False
         keys = tuple(value)
         if keys in self._plain:
             return True
-        if not _RESERVED.isdisjoint(keys) or not all(map(_is_storable, keys)) or not self._has_order(keys):
+        if not _RESERVED.isdisjoint(keys) or not all(map(_is_storable, keys)):
             return False
-        self._plain.add(keys)
-        return True
-
-    def _has_order(self, keys: tuple[str, ...]) -> bool:
-        """Say whether a dictionary's keys come back in their order, noting it where a database changes it."""
         if self._order_of.setdefault(frozenset(keys), keys) != keys:
             return False
-        if keys != tuple(sorted(keys, key=_rank)):
+        if keys != tuple(sorted(keys, key=lambda key: (len(key.encode()), key.encode()))):
             length = sum(map(len, keys))
             if length > self._room:
                 return False
             self._room -= length
             self.orders.append(list(keys))
+        self._plain.add(keys)
         return True
-
-
-def _rank(key: str) -> tuple[int, bytes]:
-    """Return by what PostgreSQL and MySQL sort the keys of an object."""
-    raw = key.encode()
-    return len(raw), raw
 
 
 def _is_plain(value: Any) -> bool:
     """Say whether a value is text, a number, a bool or None that every database gives back as it was."""
     cls = type(value)
     if cls is str:
-        return _is_storable(value) and not ("@version=" in value and _PLACEHOLDER.match(value))
+        return _is_storable(value) and ("@version=" not in value or not _PLACEHOLDER.match(value))
     if cls is int:
-        return -(2**63) <= value < 2**63
+        return bool(-(2**63) <= value < 2**63)
     if cls is float:
         # In PostgreSQL 1e16 becomes an integer, and -0.0 loses its sign.
-        return -1e16 < value < 1e16 and (value != 0 or str(value) == "0.0")
+        return bool(-1e16 < value < 1e16 and (value or str(value) == "0.0"))
     return value is None or cls is bool
 
 
 def _is_storable(text: str) -> bool:
-    if "\0" in text:
-        return False
-    if text.isascii():
-        return True
     try:
-        return bool(text.encode())
+        return "\0" not in text and (text.isascii() or bool(text.encode()))
     except UnicodeEncodeError:
         return False
 
@@ -274,29 +239,22 @@ def _kind_of(value: Any) -> str | None:
     numpy = sys.modules.get("numpy")
     if numpy and isinstance(value, numpy.generic):
         return "numpy.generic"
-    return None if fields_of(value) is None else "model"
+    return None if field_names(cls) is None else "model"
 
 
-def _check_class(value: Any, kind: str | None) -> None:
-    """Refuse a value that would lose its class, or that nothing carries."""
-    base = next((base for base in type(value).__mro__ if base in _NAMES or base is list), None)
-    if base is not None:
-        raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
-    if kind is None:
-        raise Refused(f"which cannot travel to another task: {HINT}")
-
-
-def _children(value: Any) -> Iterator[tuple[str, Any]]:
+def _children(value: Any) -> list[tuple[str, Any]]:
+    """Return what a value holds, with what that adds to the value's path."""
     if isinstance(value, dict):
-        for key, item in value.items():
-            if type(key) is not str:
-                yield f" key {shown(key)}", key
-            yield f"[{shown(key)}]", item
-    elif isinstance(value, (list, tuple, deque)):
-        yield from ((f"[{index}]", item) for index, item in enumerate(value))
-    elif isinstance(value, (set, frozenset)):
-        yield from ((f" element {shown(item)}", item) for item in value)
-    else:
-        is_frame = _kind_of(value) in ("pandas.DataFrame", "pandas.Series")
-        fields = {"attrs": value.attrs} if is_frame else fields_of(value) or {}
-        yield from ((f".{name}", item) for name, item in fields.items())
+        keys = [(f" key {shown(key)}", key) for key in value if type(key) is not str]
+        return [*keys, *((f"[{shown(key)}]", item) for key, item in value.items())]
+    if isinstance(value, (list, tuple, deque)):
+        return [(f"[{index}]", item) for index, item in enumerate(value)]
+    if isinstance(value, (set, frozenset)):
+        return [(f" element {shown(item)}", item) for item in value]
+    kind, fields = _kind_of(value), {}
+    if kind in ("pandas.DataFrame", "pandas.Series"):
+        fields = {"attrs": value.attrs}
+    elif kind == "model":
+        state = state_of(value)
+        fields = {**state.pop("__dict__", {}), **state}
+    return [(f".{name}", item) for name, item in fields.items()]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import re
+from typing import Any, Callable, NamedTuple
 
 HINT = "convert it to text, numbers, lists and dictionaries, or keep it in a file and its path in the context"
 ANY = object
@@ -17,52 +17,45 @@ class Refused(Exception):
     """Why a value cannot travel, to follow "... is a <type>, "."""
 
 
-class Each(NamedTuple):
-    """The shape of a list of any length."""
-
-    shape: Any
-    """The shape of its items."""
-
-
 class Kind(NamedTuple):
     """How values of a kind travel."""
 
     type: type | None
-    """The exact type, where one type is the kind; other values are compared with what comes back."""
+    """The exact type, where one type is the kind; for others it is tried whether they come back."""
     shape: Any
     """The shape of what :attr:`dump` returns: see :func:`fits`."""
     dump: Callable[[Any], Any]
     """Returns what the value is made of: something that can be encoded in turn."""
     load: Callable[[Any], Any]
-    """Makes the value again of data that fits :attr:`shape`, or raises any exception."""
-    parts: Callable[[Any], Any] | None = None
-    """Returns what is compared, where it is not what :attr:`dump` returns."""
-    why_not: Callable[[Any], str] | None = None
-    """Tells why a value cannot be dumped, or would come back different."""
+    """Makes the value again of what fits :attr:`shape`, or raises any exception."""
+    fault: Callable[[Any, Any], str | None] | None = None
+    """Says why what comes back is not the same, where :attr:`dump` may leave something out."""
 
 
 def fits(data: Any, shape: Any) -> bool:
     """
-    Say whether data is of a shape, before anything is asked of it that its class may answer.
+    Say whether data is of a shape, before its class is asked for anything.
 
-    :param shape: an exact type; the full name of one, whose library may not be there; None; a tuple of shapes
-        of which one must fit; a list of shapes, one for each item; :class:`Each` or :data:`ANY`.
+    :param shape: an exact type; the full name of one, whose library may not be there; a pattern of text;
+        None; a tuple of shapes of which one must fit; a list of shapes, one for each item, or of one shape
+        and ``...`` for any number of such items; or :data:`ANY`.
     """
-    if shape is ANY:
-        return True
-    if isinstance(shape, Each):
-        return type(data) is list and all(fits(item, shape.shape) for item in data)
-    if isinstance(shape, list):
-        return type(data) is list and len(data) == len(shape) and all(map(fits, data, shape))
     if isinstance(shape, tuple):
         return any(fits(data, one) for one in shape)
+    if isinstance(shape, list):
+        if type(data) is not list:
+            return False
+        shapes = [shape[0]] * len(data) if shape[-1] is ... else shape
+        return len(data) == len(shapes) and all(map(fits, data, shapes))
     if isinstance(shape, str):
         return library_name(type(data)) == shape
-    return data is None if shape is None else type(data) is shape
+    if isinstance(shape, re.Pattern):
+        return type(data) is str and shape.fullmatch(data) is not None
+    return shape is ANY or (data is None if shape is None else type(data) is shape)
 
 
 def library_name(cls: type) -> str:
-    """Return a class's name in the library that it belongs to, as ``pandas.DataFrame``."""
+    """Return a class's name in the library that it belongs to, such as ``pandas.DataFrame``."""
     return f"{cls.__module__.partition('.')[0]}.{cls.__name__}"
 
 

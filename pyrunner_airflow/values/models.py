@@ -13,20 +13,12 @@ import re
 import sys
 from enum import Enum, Flag
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, NamedTuple
 
-from .kind import Kind, Refused, fits, full_name
+from .kind import Kind, Refused, full_name
 
-_OPTIONS = "[core] allowed_deserialization_classes"
-_PYDANTIC_STATE = {
-    "__dict__": dict,
-    "__pydantic_fields_set__": set,
-    "__pydantic_extra__": (None, dict),
-    "__pydantic_private__": (None, dict),
-    "__fields_set__": set,  # pydantic 1
-    "__private_attribute_values__": dict,
-}
-"""The shapes of what a model's ``__getstate__`` returns."""
+_OPTION = "[core] allowed_deserialization_classes"
 
 
 class Allowed(NamedTuple):
@@ -42,26 +34,13 @@ class Allowed(NamedTuple):
         )
 
 
-def fields_of(value: Any) -> dict[str, Any] | None:
-    """Return all that a dataclass, attrs class or pydantic model holds, or None for any other value."""
-    cls = type(value)
-    names = _field_names(cls)
-    if names is None:
-        return None
-    if _is_pydantic(cls):
-        hidden = (getattr(value, f"__pydantic_{part}__", None) for part in ("extra", "private"))
-        extra, private = ({} if part is None else part for part in hidden)
-        return {**vars(value), **extra, **private}
-    fields = {name: getattr(value, name) for name in names if hasattr(value, name)}
-    return {**fields, **getattr(value, "__dict__", {})}
-
-
 def _is_pydantic(cls: type) -> bool:
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and issubclass(cls, pydantic.BaseModel)
 
 
-def _field_names(cls: Any) -> list[str] | None:
+def field_names(cls: Any) -> list[str] | None:
+    """Return the fields of a dataclass, attrs class or pydantic model, or None for any other class."""
     if _is_pydantic(cls):
         return list(cls.model_fields if hasattr(cls, "model_fields") else cls.__fields__)  # pydantic 2, 1
     dataclasses = sys.modules.get("dataclasses")
@@ -70,82 +49,85 @@ def _field_names(cls: Any) -> list[str] | None:
     return [field.name for field in cls.__attrs_attrs__] if hasattr(cls, "__attrs_attrs__") else None
 
 
-class _Classes:
-    """Finds classes by their names, within what is allowed."""
+def state_of(model: Any) -> dict[str, Any]:
+    """Return all attributes of a model; pydantic's fields are in its ``__dict__``."""
+    if _is_pydantic(type(model)):
+        state = dict(sys.modules["pydantic"].BaseModel.__getstate__(model))
+        return {**state.pop("__private_attribute_values__", {}), **state}  # pydantic 1 has these
+    slots = {name: getattr(model, name) for name in field_names(type(model)) or () if hasattr(model, name)}
+    return {**slots, **getattr(model, "__dict__", {})}
 
-    def __init__(self, allowed: Allowed) -> None:
-        self._allowed = allowed
 
-    def address(self, value: Any) -> str:
-        address = f"{type(value).__module__}:{type(value).__qualname__}"
-        try:
-            found = self._find(address)
-        except (ImportError, KeyError, ValueError):
-            found = None
-        if found is not type(value):
-            raise Refused("whose class cannot be found by its name: define it at the top level of a module")
-        return address
+def _address(value: Any) -> str:
+    """Return where a value's class is found."""
+    cls = type(value)
+    found: Any = sys.modules.get(cls.__module__)
+    try:
+        for part in cls.__qualname__.split("."):
+            found = vars(found)[part]
+    except (KeyError, TypeError):
+        found = None
+    if found is not cls:
+        raise Refused("whose class cannot be found by its name: define it at the top level of a module")
+    return f"{cls.__module__}:{cls.__qualname__}"
 
-    def _find(self, address: str) -> type:
-        module_name, name = address.split(":")
-        if module_name not in sys.modules and not self._allowed.allows(f"{module_name}.{name}"):
-            raise ValueError(
-                f"{module_name}.{name} is not there: import {module_name} in the worker's module, or add "
-                f"the class to {_OPTIONS}"
-            )
-        found: Any = sys.modules.get(module_name) or importlib.import_module(module_name)
-        for part in name.split("."):
-            found = vars(found)[part]  # getattr may run code
-        if not isinstance(found, type):
-            raise ValueError(f"{module_name}.{name} is no class")
-        return found
 
-    def dump_enum(self, value: Enum) -> list[Any]:
-        return [self.address(value), value.value if isinstance(value, Flag) else value.name]
+def _find(allowed: Allowed, address: str) -> type:
+    module_name, name = address.split(":")
+    if module_name not in sys.modules and not allowed.allows(f"{module_name}.{name}"):
+        raise ValueError(
+            f"{module_name}.{name} is not there: import {module_name} in the worker's module, or add "
+            f"the class to {_OPTION}"
+        )
+    found: Any = sys.modules.get(module_name) or importlib.import_module(module_name)
+    for part in name.split("."):
+        found = vars(found)[part]  # getattr may run code
+    if not isinstance(found, type):
+        raise ValueError(f"{module_name}.{name} is no class")
+    return found
 
-    def load_enum(self, data: list[Any]) -> Enum:
-        cls = self._find(data[0])
-        if not issubclass(cls, Enum):
-            raise ValueError(f"{full_name(cls)} is no Enum")
-        return cls(data[1]) if issubclass(cls, Flag) else cls[data[1]]
 
-    def dump_model(self, value: Any) -> list[Any]:
-        name = full_name(type(value))
-        if not self._allowed.allows(name):
-            raise Refused(
-                f"which no other task may load: add {name} to {_OPTIONS}, or store a dictionary of its fields"
-            )
-        if _is_pydantic(type(value)):
-            return [self.address(value), sys.modules["pydantic"].BaseModel.__getstate__(value)]
-        return [self.address(value), fields_of(value)]
+def _dump_enum(value: Enum) -> list[Any]:
+    return [_address(value), value.value if isinstance(value, Flag) else value.name]
 
-    def load_model(self, data: list[Any]) -> Any:
-        address, state = data
-        cls: Any = self._find(address)
-        if not self._allowed.allows(full_name(cls)):
-            raise ValueError(f"{full_name(cls)} is not in {_OPTIONS}")
-        names = _field_names(cls)
-        if names is None:
-            raise ValueError(f"{full_name(cls)} is no dataclass, attrs class or pydantic model")
-        # As copy.copy() does: a constructor may not take all that the model holds, or may change it.
-        model = object.__new__(cls)
-        if _is_pydantic(cls):
-            if not all(fits(item, _PYDANTIC_STATE.get(part, type)) for part, item in state.items()):
-                raise ValueError(f"this is no state of a {full_name(cls)}")
-            sys.modules["pydantic"].BaseModel.__setstate__(model, state)
-        else:
-            for name, item in state.items():
-                object.__setattr__(model, name, item)
-        missing = [name for name in names if not hasattr(model, name)]
-        if missing:
-            raise ValueError(f"a {full_name(cls)} without {', '.join(missing)}")
-        return model
+
+def _load_enum(allowed: Allowed, data: list[Any]) -> Enum:
+    cls = _find(allowed, data[0])
+    if not issubclass(cls, Enum):
+        raise ValueError(f"{full_name(cls)} is no Enum")
+    return cls(data[1]) if issubclass(cls, Flag) else cls[data[1]]
+
+
+def _dump_model(allowed: Allowed, value: Any) -> list[Any]:
+    name = full_name(type(value))
+    if not allowed.allows(name):
+        raise Refused(
+            f"which no other task may load: add {name} to {_OPTION}, or store a dictionary of its fields"
+        )
+    return [_address(value), state_of(value)]
+
+
+def _load_model(allowed: Allowed, data: list[Any]) -> Any:
+    address, state = data
+    cls: Any = _find(allowed, address)
+    if not allowed.allows(full_name(cls)):
+        raise ValueError(f"{full_name(cls)} is not in {_OPTION}")
+    names = field_names(cls)
+    if names is None:
+        raise ValueError(f"{full_name(cls)} is no dataclass, attrs class or pydantic model")
+    # As copy.copy() does: a constructor may not take all that the model holds, or may change it.
+    model = object.__new__(cls)
+    for name, item in state.items():
+        object.__setattr__(model, name, item)
+    missing = [name for name in names if not hasattr(model, name)]
+    if missing:
+        raise ValueError(f"a {full_name(cls)} without {', '.join(missing)}")
+    return model
 
 
 def kinds(allowed: Allowed) -> dict[str, Kind]:
     """Return the kinds, by the name under which they are stored."""
-    classes = _Classes(allowed)
     return {
-        "enum": Kind(None, [str, (str, int)], classes.dump_enum, classes.load_enum),
-        "model": Kind(None, [str, dict], classes.dump_model, classes.load_model),
+        "enum": Kind(None, [str, (str, int)], _dump_enum, partial(_load_enum, allowed)),
+        "model": Kind(None, [str, dict], partial(_dump_model, allowed), partial(_load_model, allowed)),
     }

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import base64
-import functools
-import importlib
 import re
 from collections import OrderedDict, defaultdict, deque
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from functools import partial
+from importlib import import_module
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any
 
-from .kind import ANY, Each, Kind, Refused
+from .kind import ANY, Kind, Refused
 
 ZONE = (None, timezone, "zoneinfo.ZoneInfo", "pendulum.Timezone", "pendulum.FixedTimezone")
 """The shape of a time's zone."""
+ZONE_NAME = re.compile(r"(?!dateutil/)[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
+"""Without a dot, so that it does not leave the database; dateutil would take it for any file's path."""
 
-# No dot, so that none is a path out of the database of time zones; pandas takes dateutil's for paths.
-_ZONE_NAME = re.compile(r"(?!dateutil/)\w[\w+-]*(/\w[\w+-]*)*", re.ASCII)
-_PAIRS = Each([ANY, ANY])
-_FACTORIES: dict[str, type] = {
-    cls.__name__: cls for cls in (list, dict, set, tuple, str, int, float, bool, bytes, deque)
+_FACTORIES: dict[str | None, Any] = {
+    None: None,
+    **{cls.__name__: cls for cls in (list, dict, set, tuple, str, int, float, bool, bytes, deque)},
 }
-
-
-def zone_name(text: str) -> str:
-    """
-    Return the name of a time zone.
-
-    :raises ValueError: if it cannot be one.
-    """
-    if not _ZONE_NAME.fullmatch(text):
-        raise ValueError(f"{text!r:.60} is no time zone")
-    return text
+_load_bytes = partial(base64.b64decode, validate=True)
 
 
 def _dump_str(value: str) -> str:
@@ -44,26 +34,15 @@ def _dump_bytes(value: bytes | bytearray) -> str:
     return base64.b64encode(value).decode()
 
 
-def _load_bytes(data: str) -> bytes:
-    return base64.b64decode(data, validate=True)
-
-
 def _pairs(value: dict[Any, Any]) -> list[Any]:
     return [[key, item] for key, item in value.items()]
 
 
 def _dump_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
     factory: Any = value.default_factory
-    if factory is None:
-        return [None, _pairs(value)]
     if factory not in _FACTORIES.values():
         raise Refused("whose default factory is none of Python's own types: store dict(...) of it")
-    return [factory.__name__, _pairs(value)]
-
-
-def _load_defaultdict(data: list[Any]) -> defaultdict[Any, Any]:
-    factory, pairs = data
-    return defaultdict(None if factory is None else _FACTORIES[factory], pairs)
+    return [factory and factory.__name__, _pairs(value)]
 
 
 def _dump_time(value: datetime | time) -> list[Any]:
@@ -75,29 +54,32 @@ def _dump_time(value: datetime | time) -> list[Any]:
     return [text, value.tzinfo, value.fold if is_counted else 0]
 
 
-def _load_time(cls: Any, data: list[Any]) -> Any:
+def _load_time(name: str, data: list[Any]) -> Any:
     text, zone, fold = data
+    cls = _class(name)
     plain: Any = datetime if issubclass(cls, datetime) else time
     return plain.replace(cls.fromisoformat(text), tzinfo=zone, fold=fold)
 
 
 def _dump_duration(value: Any) -> list[int]:
     rest = value.as_timedelta() - timedelta(days=365 * value.years + 30 * value.months)
-    return [value.years, value.months, rest.days, rest.seconds, rest.microseconds]
-
-
-def _load_duration(data: list[int]) -> Any:
-    years, months, days, seconds, microseconds = data
-    return _class("pendulum.Duration")(days, seconds, microseconds, years=years, months=months)
+    return [rest.days, rest.seconds, rest.microseconds, 0, 0, 0, 0, value.years, value.months]
 
 
 def _class(name: str) -> Any:
+    """Return the class of a library, which is imported."""
     module, _, attribute = name.partition(".")
-    return getattr(importlib.import_module(module), attribute)
+    return getattr(import_module(module), attribute)
 
 
+def _make(name: str, arguments: list[Any]) -> Any:
+    return _class(name)(*arguments)
+
+
+_PAIRS = [[ANY, ANY], ...]
 _MOMENT = [str, ZONE, int]
 _DAY = ("pendulum.DateTime", "pendulum.Date")
+_PATHS = (PosixPath, PurePosixPath, PureWindowsPath, WindowsPath)
 KINDS: dict[str, Kind] = {
     "str": Kind(str, str, _dump_str, lambda d: d.encode("ascii").decode("unicode_escape")),
     "int": Kind(int, str, hex, lambda d: int(d, 16)),
@@ -105,17 +87,16 @@ KINDS: dict[str, Kind] = {
     "complex": Kind(complex, [float, float], lambda v: [v.real, v.imag], lambda d: complex(*d)),
     "bytes": Kind(bytes, str, _dump_bytes, _load_bytes),
     "bytearray": Kind(bytearray, str, _dump_bytes, lambda d: bytearray(_load_bytes(d))),
-    "tuple": Kind(tuple, list, list, tuple),
-    "set": Kind(set, list, list, set),
-    "frozenset": Kind(frozenset, list, list, frozenset),
-    "dict": Kind(dict, _PAIRS, _pairs, dict),
-    "OrderedDict": Kind(OrderedDict, _PAIRS, _pairs, OrderedDict),
-    "defaultdict": Kind(defaultdict, [(None, str), _PAIRS], _dump_defaultdict, _load_defaultdict),
+    **{cls.__name__: Kind(cls, list, list, cls) for cls in (tuple, set, frozenset)},
+    **{cls.__name__: Kind(cls, _PAIRS, _pairs, cls) for cls in (dict, OrderedDict)},
+    "defaultdict": Kind(
+        defaultdict, [(None, str), _PAIRS], _dump_defaultdict, lambda d: defaultdict(_FACTORIES[d[0]], d[1])
+    ),
     "deque": Kind(deque, [list, (None, int)], lambda v: [list(v), v.maxlen], lambda d: deque(*d)),
-    "Decimal": Kind(Decimal, str, str, Decimal),
-    "datetime": Kind(datetime, _MOMENT, _dump_time, functools.partial(_load_time, datetime)),
-    "time": Kind(time, _MOMENT, _dump_time, functools.partial(_load_time, time)),
+    **{cls.__name__: Kind(cls, str, str, cls) for cls in (Decimal, *_PATHS)},
     "date": Kind(date, str, date.isoformat, date.fromisoformat),
+    "datetime": Kind(datetime, _MOMENT, _dump_time, partial(_load_time, "datetime.datetime")),
+    "time": Kind(time, _MOMENT, _dump_time, partial(_load_time, "datetime.time")),
     "timedelta": Kind(
         timedelta, [int] * 3, lambda v: [v.days, v.seconds, v.microseconds], lambda d: timedelta(*d)
     ),
@@ -123,27 +104,20 @@ KINDS: dict[str, Kind] = {
         timezone, ([timedelta], [timedelta, str]), lambda v: list(v.__getinitargs__()), lambda d: timezone(*d)
     ),
     **{
-        cls.__name__: Kind(cls, str, str, cls)
-        for cls in (PosixPath, PurePosixPath, PureWindowsPath, WindowsPath)
+        name: Kind(None, _MOMENT, _dump_time, partial(_load_time, name))
+        for name in ("pendulum.DateTime", "pendulum.Time")
     },
-    "zoneinfo.ZoneInfo": Kind(
-        None, str, lambda v: v.key, lambda d: _class("zoneinfo.ZoneInfo")(zone_name(d))
-    ),
-    "uuid.UUID": Kind(None, str, str, lambda d: _class("uuid.UUID")(d)),
-    "pendulum.DateTime": Kind(
-        None, _MOMENT, _dump_time, lambda d: _load_time(_class("pendulum.DateTime"), d)
-    ),
-    "pendulum.Time": Kind(None, _MOMENT, _dump_time, lambda d: _load_time(_class("pendulum.Time"), d)),
-    "pendulum.Date": Kind(None, str, date.isoformat, lambda d: _class("pendulum.Date").fromisoformat(d)),
-    "pendulum.Duration": Kind(None, [int] * 5, _dump_duration, _load_duration),
-    "pendulum.Interval": Kind(
-        None, [_DAY, _DAY], lambda v: [v.start, v.end], lambda d: _class("pendulum.Interval")(*d)
-    ),
-    "pendulum.Timezone": Kind(
-        None, str, lambda v: v.key, lambda d: _class("pendulum.Timezone")(zone_name(d))
-    ),
-    "pendulum.FixedTimezone": Kind(
-        None, [int, str], lambda v: [v.offset, v.name], lambda d: _class("pendulum.FixedTimezone")(*d)
-    ),
+    **{
+        name: Kind(None, shape, dump, partial(_make, name))
+        for name, shape, dump in (
+            ("uuid.UUID", [str], lambda v: [str(v)]),
+            ("zoneinfo.ZoneInfo", [ZONE_NAME], lambda v: [v.key]),
+            ("pendulum.Timezone", [ZONE_NAME], lambda v: [v.key]),
+            ("pendulum.FixedTimezone", [int, str], lambda v: [v.offset, v.name]),
+            ("pendulum.Date", [int] * 3, lambda v: [v.year, v.month, v.day]),
+            ("pendulum.Duration", [int] * 9, _dump_duration),
+            ("pendulum.Interval", [_DAY, _DAY], lambda v: [v.start, v.end]),
+        )
+    },
 }
-"""By the name under which they are stored; those of a library by their class's name in it."""
+"""By the name under which they are stored: that of their class, in its library if it is not always there."""

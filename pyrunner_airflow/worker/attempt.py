@@ -1,8 +1,8 @@
 """
 One attempt of a row: its worker is loaded, its methods run, and what PyRunner makes of their codes.
 
-It runs in a process of its own, which is never put back as it was: ``sys.path``, modules and streams are set for
-good.
+It runs in a process of its own, which is never put back as it was: ``sys.path``, modules and streams are set
+for good.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .app import App, AppError, find_folder, resolve_env, worker_folders
 from .base import ReturnCode
 from .context import Context
 from .loading import find_imports, load_worker
-from .logger import LogFile, Logger, Sink, copy_output
+from .logger import LogFile, Logger, Sink, take_output
 
 FAILED = 901
 """PyRunner's code for an exception in ``run``."""
@@ -91,6 +91,8 @@ class Surroundings(NamedTuple):
     """Becomes ``Worker.airflow``."""
     log: Sink
     """Takes a line that the worker logged."""
+    printed: Callable[[str, bytes], object] | None
+    """Takes what the worker printed to a stream of this name; None where that goes its own way."""
     interruptible: Callable[[], ContextManager[None]]
     """Surrounds the worker's own code: the only place where an interruption may raise."""
     begin: Callable[[Job], None]
@@ -124,12 +126,11 @@ def run_attempt(job: Job, app: App, around: Surroundings) -> Outcome:
         logfile = _open_logfile(job.logfile, around) if job.logfile else None
     except (AppError, OSError) as error:
         return not_started(job, error)
-    copy_output(logfile)
+    stop_waiting = take_output(around.printed, logfile)
     try:
         return _load_and_run(job, app, folders, around, logfile)
     finally:
-        if logfile:
-            logfile.stop_waiting()
+        stop_waiting()
 
 
 def _open_logfile(path: str, around: Surroundings) -> LogFile:

@@ -188,7 +188,12 @@ class HostContext(MutableMapping[str, Any]):
 
 
 def run_in_fork(
-    door: socket.socket, interruptions: int, job: Job, allowed: Allowed, airflow: InAirflow
+    door: socket.socket,
+    interruptions: int,
+    job: Job,
+    allowed: Allowed,
+    takes_output: bool,
+    airflow: InAirflow,
 ) -> None:
     """
     Run a job's worker in this fork of the task's process, or have an interpreter of its own do it.
@@ -196,6 +201,7 @@ def run_in_fork(
     :param door: the socket over which the task's process is asked.
     :param interruptions: the descriptor of the pipe that is to be read at a SIGTERM.
     :param allowed: the classes whose objects a context value may be.
+    :param takes_output: the task's process takes what the worker prints.
     """
     os.setsid()  # a process group that can be killed as a whole
     null = os.open(os.devnull, os.O_RDONLY)
@@ -206,7 +212,9 @@ def run_in_fork(
             signal.signal(signum, signal.SIG_DFL)
     host = Host(door)
     airflow.connect(host)
-    process = _Process(host, Interruptions(interruptions, airflow.interruptions), allowed, airflow.context)
+    process = _Process(
+        host, Interruptions(interruptions, airflow.interruptions), allowed, airflow.context, takes_output
+    )
 
     def run() -> Outcome:
         before = dict(os.environ)
@@ -227,7 +235,8 @@ def run_in_interpreter(door: int, interruptions: int) -> None:
     job = Job(**start["job"])
     allowed = Allowed(*start["allowed"])
     airflow = Codec(allowed).decode(*start["airflow"])
-    process = _Process(host, Interruptions(interruptions, {}), allowed, MappingProxyType(airflow))
+    around = Interruptions(interruptions, {}), allowed, MappingProxyType(airflow), start["takes_output"]
+    process = _Process(host, *around)
     process.tell(
         job, lambda: process.run(job, find_app(job.list_path, job.app_root, job.cwd)), lambda _: None
     )
@@ -236,13 +245,21 @@ def run_in_interpreter(door: int, interruptions: int) -> None:
 class _Process:
     """This process, once it can be interrupted."""
 
-    def __init__(self, host: Host, interruptions: Interruptions, allowed: Allowed, airflow: Any) -> None:
+    def __init__(
+        self,
+        host: Host,
+        interruptions: Interruptions,
+        allowed: Allowed,
+        airflow: Any,
+        takes_output: bool,
+    ) -> None:
         self.interruptions = interruptions
         self._host = host
         self._around = Surroundings(
             HostContext(host, Codec(allowed)),
             airflow,
             host.log,
+            host.print if takes_output else None,
             interruptions.allowed,
             lambda job: host.ask("begin", job._asdict()),
         )

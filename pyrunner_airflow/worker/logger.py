@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from datetime import datetime
+from functools import partial
 from typing import Any, Callable, TextIO
 
 Sink = Callable[[str, str], None]
@@ -68,7 +69,37 @@ def print_line(level: str, text: str) -> None:
     sys.stdout.write(format_line(level, text))
 
 
-class LogFile:
+class WholeLines:
+    """
+    Hands on what is written, in whole lines: the rest of one waits for its end from the same thread.
+
+    :param write: takes the lines.
+    """
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._waiting: dict[tuple[int, int], bytes] | None = {}
+
+    def write(self, data: bytes) -> None:
+        """Take bytes."""
+        if self._waiting is None:
+            self._write(data)
+            return
+        writer = os.getpid(), threading.get_ident()
+        lines, newline, rest = (self._waiting.pop(writer, b"") + data).rpartition(b"\n")
+        if rest:
+            self._waiting[writer] = rest
+        if newline:
+            self._write(lines + newline)
+
+    def stop_waiting(self) -> None:
+        """Hand on what waits: from now on nobody may come by to do it later."""
+        waiting, self._waiting = self._waiting or {}, None
+        for data in waiting.values():
+            self._write(data)
+
+
+class LogFile(WholeLines):
     """
     The file that a row's LOGFILE names: appended to, in whole lines, so that runs beside each other mix none.
 
@@ -79,10 +110,10 @@ class LogFile:
     """Told once that nothing more can be written, as when the disk is full; without it, that is raised."""
 
     def __init__(self, path: str) -> None:
+        super().__init__(self._write_all)
         self.path = os.path.abspath(path)
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self._file: io.FileIO | None = open(self.path, "ab", buffering=0)  # noqa: SIM115 - for good
-        self._waiting: dict[tuple[int, int], bytes] | None = {}
 
     def start(self) -> None:
         """Write the banner that opens an attempt."""
@@ -91,24 +122,6 @@ class LogFile:
     def line(self, level: str, text: str) -> None:
         """Write a log line."""
         self._write_text(format_line(level, text))
-
-    def write(self, data: bytes) -> None:
-        """Write bytes; those after the last line end wait for the rest of their line from the same thread."""
-        if self._waiting is None:
-            self._write_all(data)
-            return
-        writer = os.getpid(), threading.get_ident()
-        lines, newline, rest = (self._waiting.pop(writer, b"") + data).rpartition(b"\n")
-        if rest:
-            self._waiting[writer] = rest
-        if newline:
-            self._write_all(lines + newline)
-
-    def stop_waiting(self) -> None:
-        """Write what waits for the rest of its line: from now on nobody may come by to write it later."""
-        waiting, self._waiting = self._waiting or {}, None
-        for data in waiting.values():
-            self._write_all(data)
 
     def fileno(self) -> int:
         """Return the descriptor to which a worker's commands may write; -1 once nothing can be written."""
@@ -148,44 +161,62 @@ def append_end(path: str, restart: tuple[int, int] | None) -> None:
         file.write(text.encode())
 
 
-class _Tee(io.RawIOBase):
-    """A binary stream that writes to a text stream (the task's own output) and to a log file."""
+class _Output(io.RawIOBase):
+    """
+    A standard stream of a worker's process.
 
-    def __init__(self, stream: TextIO, logfile: LogFile) -> None:
-        self._stream = stream
+    :param write: takes what is written, for the task's own output.
+    """
+
+    def __init__(self, write: Callable[[bytes], object], fileno: int, logfile: LogFile | None) -> None:
+        self._write = write
+        self._fileno = fileno
         self._logfile = logfile
 
     def writable(self) -> bool:
         return True
 
     def fileno(self) -> int:
-        descriptor = self._logfile.fileno()  # as under PyRunner: a command cannot write to both
-        return self._stream.fileno() if descriptor < 0 else descriptor
+        # As under PyRunner: a command cannot write to both.
+        descriptor = self._logfile.fileno() if self._logfile else -1
+        return self._fileno if descriptor < 0 else descriptor
 
     def write(self, data: Any) -> int:
         data = bytes(data)
-        self._stream.buffer.write(data)
-        self._stream.flush()
-        self._logfile.write(data)
+        self._write(data)
+        if self._logfile:
+            self._logfile.write(data)
         return len(data)
 
 
-def copy_output(logfile: LogFile | None) -> None:
+def take_output(
+    printed: Callable[[str, bytes], object] | None, logfile: LogFile | None
+) -> Callable[[], None]:
     """
-    Let ``print`` and standard error reach the log file too, as under PyRunner.
+    Have ``print`` and standard error reach the task's output and the log file, as under PyRunner.
 
-    Without a log file they are written line by line all the same, so that log lines do not overtake them.
+    :param printed: takes whole lines for the task's output, with the stream's name; without it they go where
+        that stream goes.
+    :returns: what to call when the worker's methods are over.
     """
-    if logfile is None:
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-        return
-    sys.stdout, sys.stderr = (
-        io.TextIOWrapper(
-            _Tee(stream, logfile),  # type: ignore[type-var]
-            encoding="utf-8",
-            errors="backslashreplace",
-            write_through=True,
-        )
-        for stream in (sys.stdout, sys.stderr)
-    )
+    lines: list[WholeLines] = [logfile] if logfile else []
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        write: Callable[[bytes], object] = partial(_write_through, stream)
+        if printed:
+            lines.append(WholeLines(partial(printed, name)))
+            write = lines[-1].write
+        raw = _Output(write, stream.fileno(), logfile)
+        options: Any = {"encoding": "utf-8", "errors": "backslashreplace", "write_through": True}
+        setattr(sys, name, io.TextIOWrapper(raw, **options))
+
+    def stop_waiting() -> None:
+        for each in lines:
+            each.stop_waiting()
+
+    return stop_waiting
+
+
+def _write_through(stream: TextIO, data: bytes) -> None:
+    stream.buffer.write(data)
+    stream.flush()

@@ -67,6 +67,10 @@ class Host:
         """Log a line; it is logged when this returns, so that nothing that is printed later overtakes it."""
         self.ask("log", level, text)
 
+    def print(self, stream: str, lines: bytes) -> None:
+        """Print lines to the task's standard output or error: to the log, when this returns."""
+        self.ask("print", stream, lines.decode("utf-8", "replace"))
+
     def _connect(self) -> Connection:
         ours, theirs = socket.socketpair()
         with theirs:
@@ -90,12 +94,17 @@ class Connection:
         line = self._lines.readline()
         if not line.endswith(b"\n"):
             raise HostError(_GONE)
-        return json.loads(line)
+        return from_line(line)
 
 
 def to_line(message: Any) -> bytes:
-    """Return a message as it is sent."""
-    return json.dumps(message).encode() + b"\n"
+    """Return a message as it is sent: halves of characters too, which JSON's own escapes would join."""
+    return json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def from_line(line: bytes) -> Any:
+    """Return the message that was sent; raises ValueError if there is none."""
+    return json.loads(line.decode("utf-8", "surrogatepass"))
 
 
 def send_socket(door: socket.socket, connection: socket.socket) -> None:

@@ -11,7 +11,7 @@ AIRFLOW = Path(sys.executable).with_name("airflow")
 
 
 @pytest.fixture
-def airflow(tmp_path):
+def airflow_command(tmp_path):
     def run(*args):
         env = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "home")}
         return subprocess.run([AIRFLOW, *args], cwd=tmp_path, env=env, capture_output=True, text=True)
@@ -19,9 +19,9 @@ def airflow(tmp_path):
     return run
 
 
-def test_it_is_the_same_command_line(airflow, tmp_path):
+def test_it_is_the_same_command_line(airflow_command, tmp_path):
     (tmp_path / "my.lst").write_text("10|-1|1|0|First|workers|First\n2|10|1|0|B|workers|B\n")
-    done = airflow("pyrunner", "fmt", "--check", "my.lst")
+    done = airflow_command("pyrunner", "fmt", "--check", "my.lst")
     assert done.returncode == 1
     assert done.stderr.endswith("would change: my.lst\nLists: 1 would change\n")
 

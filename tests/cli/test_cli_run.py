@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from command import PROGRAM, on_terminal, run
 
+from tests.scheduler.apps import TIMEOUT
+
+pytestmark = pytest.mark.slow
+
 LIST = """\
 #AIRFLOW [pyrunner.cvar]
 #AIRFLOW standing = "from the list"
@@ -62,11 +66,22 @@ class End(Worker):
             json.dump({key: repr(value) for key, value in self.context.items()}, file)
         if self.argv[0] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.argv[0] == "wait":
-            time.sleep(60)
+        if self.argv[0] in ("wait", "linger"):
+            time.sleep(3600)
 
     def on_exit(self):
         pathlib.Path("exited").touch()
+        if self.argv[0] == "linger":
+            time.sleep(300)
+"""
+# Who waits for a hook waits as long as it takes.
+PATIENT = """\
+import sys
+import pyrunner_airflow.cli.run
+from pyrunner_airflow.cli.main import main
+
+sys.modules["pyrunner_airflow.cli.run"]._SECONDS_TO_END = 300
+main()
 """
 
 
@@ -196,7 +211,7 @@ def test_interrupted_the_workers_hooks_still_run(job):
     wait_for(job.parents[1] / "end.json")
     second = run("run", job)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=TIMEOUT)
     assert second.code == 2
     assert second.err == f"Error: {job} is running already: wait for its end\n"
     assert process.returncode == 1
@@ -205,8 +220,27 @@ def test_interrupted_the_workers_hooks_still_run(job):
     assert "to go on here: " in out
 
 
+def test_interrupted_twice_it_does_not_wait_for_a_hook(job):
+    process = subprocess.Popen(
+        [sys.executable, "-c", PATIENT, "run", "--env", "MODE=linger", "-x", "4", job],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(job.parents[1] / "end.json")
+    process.send_signal(signal.SIGINT)
+    wait_for(job.parents[1] / "exited")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "4  End           failed    interrupted\n" in out
+    assert "to go on here: " in out
+    assert "Traceback" not in err
+    assert run("run", "--dryrun", job).code == 0  # no process of the first run is left
+
+
 def wait_for(path):
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + TIMEOUT
     while not path.exists():
         assert time.monotonic() < give_up
         time.sleep(0.1)
@@ -245,6 +279,20 @@ def test_a_configured_airflow_is_the_one_it_runs_in(job, tmp_path):
         bundles = database.execute("SELECT name, active FROM dag_bundle").fetchall()
     assert runs == [("job", "success")]
     assert ("dags-folder", 1) in bundles
+
+
+def test_a_row_whose_template_fails_is_shown_with_its_log_and_run_again(job):
+    """Airflow does not even start such a row."""
+    job.write_text("1|-1|2|0|Start|workers|Start|{{ nope.x }}|\n2|1|1|0|Next|workers|Start||\n")
+    failed = run("run", job)
+    assert failed.code == 1
+    assert "1  Start  failed    attempt 1 of 2, the next follows in 0 s\n" in failed.out
+    assert "1  Start  failed    attempt 2 of 2\n    " in failed.out
+    assert "field 'op_args'. Template: ['{{ nope.x }}']\n" in failed.out
+    assert "    jinja2.exceptions.UndefinedError: 'nope' is undefined\n2  Next   not run\n" in failed.out
+    job.write_text(job.read_text().replace("{{ nope.x }}", "{{ run_id }}"))
+    went_on = run("run", "-r", "--env", "MODE=end", "--cvar", "standing=x", job)
+    assert "\nsucceeded: 2 done\n" in went_on.out
 
 
 def test_an_airflow_that_cannot_run_is_told_in_a_line(job):

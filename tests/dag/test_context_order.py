@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections import Counter
 from itertools import pairwise
 from types import SimpleNamespace
@@ -13,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrunner_airflow.dag.context import INDEX_KEY, ContextIndexError, ContextProcessError, XComContext
+from pyrunner_airflow.dag.context import INDEX_KEY, ContextIndexError
 from pyrunner_airflow.worker.context import Context
+from tests.hosted import Hosted
 
 
 class Job:
@@ -71,7 +70,7 @@ class Task:
         self.job = job
         self.task_id = task_id
         self.task = job.get_task(task_id)
-        self.stored = XComContext(self, SimpleNamespace(), start, lambda: None, job.warnings.append)
+        self.stored = Hosted(self, SimpleNamespace(), start, job.warnings.append)
         self.context = Context(self.stored)
 
     def get_task_states(self, dag_id: str, *, run_ids: list[str]) -> dict[str, dict[str, str]]:
@@ -86,7 +85,7 @@ class Task:
         self.job.xcoms[self.task_id, key] = value
 
     def succeed(self) -> None:
-        self.stored.publish()
+        self.stored.kept.publish()
         self.job.states[self.task_id] = "success"
 
 
@@ -299,61 +298,6 @@ class TestCalls:
         with pytest.raises(KeyError):
             context["missing"]
         assert job.calls == {"states": 1, "index": 1}
-
-
-class TestThreads:
-    def test_all_threads_of_a_worker_read_and_write(self):
-        job = Job({"a": set(), "b": {"a"}})
-        job.run("a", **{f"k{number}": number for number in range(20)})
-        context = job.start("b").context
-        begin = threading.Barrier(20)
-        seen = {}
-
-        def use(number: int) -> None:
-            begin.wait()
-            seen[number] = context[f"k{number}"]
-            context[f"new{number}"] = number
-
-        threads = [threading.Thread(target=use, args=(number,)) for number in range(20)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert seen == {number: number for number in range(20)}
-        assert len(context) == 40
-        assert job.calls["index"] == 1
-
-
-class TestChildProcess:
-    """A child of the worker shares its connection to Airflow: two that use it read each other's answers."""
-
-    def in_child(self, use) -> str:
-        reading, writing = os.pipe()
-        if not (pid := os.fork()):
-            try:
-                said = repr(use())
-            except Exception as error:
-                said = type(error).__name__
-            os.write(writing, said.encode())
-            os._exit(0)
-        os.close(writing)
-        os.waitpid(pid, 0)
-        with os.fdopen(reading) as pipe:
-            return pipe.read()
-
-    @pytest.fixture
-    def context(self):
-        job = Job({"a": set(), "b": {"a"}})
-        job.run("a", key=1, other=2)
-        return job.start("b").context
-
-    def test_it_may_read_what_the_worker_has_read(self, context):
-        assert context["key"] == 1
-        assert self.in_child(lambda: context["key"]) == "1"
-
-    @pytest.mark.parametrize("use", [lambda c: c["key"], lambda c: c.update(key=2), lambda c: c["no"]])
-    def test_anything_else_is_refused(self, context, use):
-        assert self.in_child(lambda: use(context)) == ContextProcessError.__name__
 
 
 @pytest.mark.parametrize("index", ["nonsense", 5, [1], [{"key": "a"}], [{"key": [], "stamp": 1}], {"a": 1}])

@@ -9,9 +9,10 @@ from airflow.sdk.bases.xcom import BaseXCom
 from sqlalchemy import Column, MetaData, String, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
-from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY, XComContext, xcom_key
-from pyrunner_airflow.worker.codec import ContextValueError
+from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY, xcom_key
+from pyrunner_airflow.values import ContextValueError
 from tests.context_values import VALUES, image
+from tests.hosted import Hosted
 
 ODD_KEYS = [
     "a?b",
@@ -75,20 +76,20 @@ def over_database(request, allowed_classes):
     url = "sqlite://" if is_sqlite else request.getfixturevalue("postgres").database("context_values")
     with create_engine(url, poolclass=StaticPool).connect() as connection:
         XCOMS.create(connection)
-        writer = XComContext(Task(connection, "1", set()), Store(), {}, lambda: None, print)
+        writer = Hosted(Task(connection, "1", set()), Store())
         fill(writer)
-        writer.publish()
-        yield XComContext(Task(connection, "2", {"1"}), Store(), {}, lambda: None, print)
+        writer.kept.publish()
+        yield Hosted(Task(connection, "2", {"1"}), Store())
 
 
 @pytest.fixture(scope="module")
 def over_journal(allowed_classes):
     """What a failed attempt wrote, as the next one sees it."""
     store = Store()
-    failed = XComContext(Task(None, "1", set()), store, {}, lambda: None, print)
+    failed = Hosted(Task(None, "1", set()), store)
     fill(failed)
-    failed.journal(whole=True)
-    return XComContext(Task(None, "1", set(), try_number=2), store, {}, lambda: None, print)
+    failed.kept.journal(whole=True)
+    return Hosted(Task(None, "1", set(), try_number=2), store)
 
 
 class TestDatabases:
@@ -108,7 +109,7 @@ class TestWhatOtherTasksPull:
 
     def test_a_dictionary_is_a_dictionary(self, over_database):
         name = "dict_that_databases_sort"
-        assert over_database._ti.xcom_pull(task_ids="1", key=name) == VALUES[name]
+        assert over_database.kept._ti.xcom_pull(task_ids="1", key=name) == VALUES[name]
 
 
 class TestTheIndex:
@@ -120,10 +121,10 @@ class TestTheIndex:
             try_number=1,
             xcom_push=pushed.__setitem__,
         )
-        context = XComContext(ti, Store(), {"given": 1, "gone": 1}, lambda: None, print)
+        context = Hosted(ti, Store(), {"given": 1, "gone": 1})
         context.update({"rows": [{"name": "a", "id": 1}], "ratio": 0.1, "nothing": None})
         del context["gone"]
-        context.publish()
+        context.kept.publish()
         written = {row.pop("key"): row for row in pushed[INDEX_KEY]}
         assert all(type(row.pop("stamp")) is int and row.pop("task_id") == "1" for row in written.values())
         assert written == {
@@ -147,8 +148,8 @@ class TestTheJournal:
         store.set(
             JOURNAL_KEY, {"writes": [["order", 1, {"__pyrunner__": "of another version", "value": 1}, None]]}
         )
-        context = XComContext(Task(None, "1", set(), try_number=2), store, {}, lambda: None, print)
-        with pytest.raises(ContextValueError, match=r"^context\['order'\]: what is stored cannot be read: "):
+        context = Hosted(Task(None, "1", set(), try_number=2), store)
+        with pytest.raises(ContextValueError, match=r"^context\['order'\]: it holds a value of the kind "):
             context["order"]
 
 
@@ -158,14 +159,14 @@ class TestEditedXComs:
         """Two keys of one task, whose XComs somebody edited."""
         with create_engine("sqlite://", poolclass=StaticPool).connect() as connection:
             XCOMS.create(connection)
-            writer = XComContext(Task(connection, "1_write", set()), Store(), {}, lambda: None, print)
+            writer = Hosted(Task(connection, "1_write", set()), Store())
             writer.update({"day": 1, "a?b": 2, "ratio": 0.5})
-            writer.publish()
+            writer.kept.publish()
 
             def edit(key, value):
                 connection.execute(XCOMS.update().where(XCOMS.c.key == xcom_key(key)).values(value=value))
 
-            reader = XComContext(Task(connection, "2_read", {"1_write"}), Store(), {}, lambda: None, print)
+            reader = Hosted(Task(connection, "2_read", {"1_write"}), Store())
             yield SimpleNamespace(edit=edit, get=reader.__getitem__)
 
     @pytest.mark.parametrize("value", ["2026-03-01", [1, {"a": None}], 2, 0.25])
@@ -196,7 +197,7 @@ class TestEditedXComs:
 
 
 def test_a_refused_value_is_an_error_that_names_the_key():
-    context = XComContext(Task(None, "1", set()), Store(), {}, lambda: None, print)
+    context = Hosted(Task(None, "1", set()), Store())
     with pytest.raises(ContextValueError) as caught:
         context["rows"] = {"rows": [len]}
     assert str(caught.value).startswith(

@@ -25,6 +25,19 @@ def dag_of(tmp_path):
     return build
 
 
+SUBCLASSES = """\
+from pyrunner_airflow import PyRunnerDag
+
+class Team(PyRunnerDag):
+    def __init__(self, list_path, **arguments):
+        super().__init__(list_path, tags=["team"], **arguments)
+
+class Nightly(Team):
+    def __init__(self, name):
+        super().__init__(name, schedule="@daily")
+"""
+
+
 @pytest.fixture
 def task_of(dag_of):
     return lambda row: dag_of(row).tasks[0]
@@ -133,6 +146,21 @@ class TestTheDag:
 
         assert dag.fileloc == str(tmp_path / "my_dags.py")
         assert dag.tasks[0].list_path == str(tmp_path / "config/job.lst")
+
+    def test_also_where_a_library_has_a_subclass_of_a_subclass(self, tmp_path, monkeypatch):
+        (tmp_path / "lib").mkdir()
+        (tmp_path / "dags").mkdir()
+        (tmp_path / "dags/job.lst").write_text("1|-1|1|0|A|workers|Work")
+        (tmp_path / "lib/team_dags.py").write_text(SUBCLASSES)
+        text = "from team_dags import Nightly\ndag = Nightly('job.lst')\n"
+        (tmp_path / "dags/our_dags.py").write_text(text)
+        monkeypatch.syspath_prepend(tmp_path / "lib")
+        monkeypatch.syspath_prepend(tmp_path / "dags")
+        from our_dags import dag
+
+        assert dag.fileloc == str(tmp_path / "dags/our_dags.py")
+        assert dag.tasks[0].list_path == str(tmp_path / "dags/job.lst")
+        assert (dag.schedule, dag.tags) == ("@daily", {"team"})
 
 
 def test_the_same_file_gives_the_same_serialized_dag_everywhere(tmp_path):

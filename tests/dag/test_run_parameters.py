@@ -131,6 +131,19 @@ def test_other_names_are_none_of_our_business(dag, name):
     check_names({name: "2026-01-01", "exec_only": [1]}, dag.params)
 
 
+@pytest.mark.parametrize("name", ["exec_only", "norun", "from", "to", "cvar"])
+def test_no_parameter_of_the_dags_author_can_have_the_name_of_one_of_ours(path, name):
+    params = {name: 1, "day": 2}
+    for arguments in ({"params": params}, {"default_args": {"params": params}}):
+        with pytest.raises(RunParameterError, match=f"the parameter {name!r}: .* give this one another name"):
+            PyRunnerDag(path, **arguments)
+
+
+def test_parameters_of_default_args_stand_beside_ours(path):
+    dag = PyRunnerDag(path, params={"day": 1}, default_args={"params": {"hour": 2}})
+    assert (dag.params["day"], dag.params["hour"], dag.params["from"]) == (1, 2, None)
+
+
 def test_a_dag_of_1000_rows_grows_by_less_than_200_kB(tmp_path):
     path = tmp_path / "job.lst"
     path.write_text("\n".join(f"{id_}|-1|1|0|Load Table {id_}|workers|Work" for id_ in range(1, 1001)))

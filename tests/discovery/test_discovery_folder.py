@@ -15,7 +15,7 @@ def tree(tmp_path):
         for path, text in files.items():
             file = tmp_path / path
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
+            file.write_text(text, errors="surrogateescape")
         return sorted(path.relative_to(tmp_path).as_posix() for path in find_lists(tmp_path, syntax))
 
     return found
@@ -51,6 +51,23 @@ def test_the_nearest_airflowignore_has_the_last_word(tree):
 def test_airflowignore_may_hold_regular_expressions(tree):
     files = {"a.lst": "", "b.lst": "", "x/a1.lst": "", "x/a2.lst": "", ".airflowignore": r"x/a\d.*1?\.lst"}
     assert tree("regexp", **files) == ["a.lst", "b.lst"]
+
+
+@pytest.mark.parametrize(
+    ("syntax", "bad"), [("regexp", "*.bak"), ("glob", "!"), ("glob", "[z-a]"), ("glob", "a\\")]
+)
+def test_of_an_airflowignore_only_the_line_that_cannot_be_read_is_left_out_with_a_warning(
+    tree, tmp_path, caplog, syntax, bad
+):
+    assert tree(syntax, **{"a.lst": "", "b.lst": "", ".airflowignore": f"{bad}\na.lst\n"}) == ["b.lst"]
+    assert f"Ignoring invalid pattern {bad!r} from {tmp_path}/.airflowignore: " in caplog.text
+
+
+@pytest.mark.parametrize("syntax", ["regexp", "glob"])
+def test_an_airflowignore_that_is_not_utf_8_means_names_with_the_same_bytes(tree, syntax):
+    ignore = os.fsdecode(b"\xff.lst\na.lst")
+    files = {"a.lst": "", "b.lst": "", os.fsdecode(b"\xff.lst"): ""}
+    assert tree(syntax, **files, **{".airflowignore": ignore}) == ["b.lst"]
 
 
 def test_links_are_followed_but_not_in_circles(tree, tmp_path):

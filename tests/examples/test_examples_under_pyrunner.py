@@ -15,6 +15,7 @@ import pytest
 
 from scripts.sample_data_server import SampleDataServer
 from tests.examples import sample_results
+from tests.scheduler.apps import TIMEOUT
 
 pytest_plugins = ["tests.mariadb"]
 
@@ -59,7 +60,7 @@ def run(app: Path, *options: str, **env: str) -> int:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=TIMEOUT,
     )
     print(done.stdout, done.stderr)
     return done.returncode
@@ -205,7 +206,7 @@ class TestEveryExample:
     @pytest.mark.parametrize("name", APPS)
     def test_its_profile_is_the_one_that_pyrunner_scaffolds(self, name, tmp_path):
         setup = [Path(sys.executable).with_name("pyrunner"), "--setup"]
-        subprocess.run(setup, cwd=tmp_path, input=f"{name}\n\n\n", text=True, check=True, timeout=60)
+        subprocess.run(setup, cwd=tmp_path, input=f"{name}\n\n\n", text=True, check=True, timeout=TIMEOUT)
         expected = (tmp_path / name / "config/app_profile").read_text()
         if name == "my_sample_app":
             expected = expected.replace("${APP_ROOT_DIR}/workers", "${APP_ROOT_DIR}/python")

@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -223,6 +224,60 @@ class Apps:
             self.remove(self._added.pop())
 
 
+@dataclass(frozen=True, eq=False)
+class Job:
+    """An app that tests have in Airflow from the start, and the run of it that they look at.
+
+    `dag` is the text of a Python file whose DAG, of the name `<name>_by_hand`, stands for the list.
+    """
+
+    name: str
+    rows: str
+    workers: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    dag: str = ""
+    due: datetime | None = None
+    conf: Json | None = None
+    runs: bool = True
+    """Whether a run starts at once; tests that act in the midst of one start it themselves."""
+
+
+class Jobs:
+    """Puts the jobs of all tests in place at once, and starts all their runs at once."""
+
+    def __init__(self, airflow: LocalAirflow, jobs: Iterable[Job]) -> None:
+        apps = Apps(airflow)
+        self._apps = {job: self._add(apps, job) for job in jobs}
+        self._started = {
+            job: app.trigger(self._dag_id(job), due=job.due, conf=job.conf)
+            for job, app in self._apps.items()
+            if job.runs
+        }
+        self._ended: dict[Job, Run] = {}
+
+    @staticmethod
+    def _add(apps: Apps, job: Job) -> App:
+        if not job.dag:
+            return apps.add(job.name, job.rows, job.workers, job.files)
+        app = apps.add(job.name, job.rows, job.workers, {**job.files, ".airflowignore": "*.lst"})
+        apps.add_file(f"{job.name}_by_hand.py", job.dag)
+        return app
+
+    @staticmethod
+    def _dag_id(job: Job) -> str:
+        return f"{job.name}_by_hand" if job.dag else job.name
+
+    def app(self, job: Job) -> App:
+        """Return a job's app."""
+        return self._apps[job]
+
+    def run(self, job: Job) -> Run:
+        """Return the job's run, as soon as it has ended."""
+        if job not in self._ended:
+            self._ended[job] = self._started[job].finish()
+        return self._ended[job]
+
+
 def apps_in(airflow: LocalAirflow) -> Iterator[Apps]:
     """Yield an `Apps` for a fixture of any scope."""
     apps = Apps(airflow)
@@ -243,7 +298,7 @@ class DataServer(SampleDataServer):
 
     def let_two_meet(self) -> None:
         """Answer the next two downloads only when both have asked; if only one ever asks, it fails."""
-        self._meeting = Barrier(2, timeout=60)
+        self._meeting = Barrier(2, timeout=TIMEOUT)
 
     def forget(self) -> None:
         """Begin the lists of requests and messages anew."""

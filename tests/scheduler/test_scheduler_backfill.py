@@ -10,6 +10,8 @@ import pytest
 from scripts.local_airflow import LocalAirflow
 from tests.scheduler.apps import TIMEOUT, App, Apps, Run
 
+pytestmark = pytest.mark.slow
+
 DAYS = [datetime(2026, 3, day, 12, tzinfo=UTC) for day in (1, 2, 3)]
 PROFILE = """
 export APP_NAME="daily"

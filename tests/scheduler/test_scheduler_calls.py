@@ -13,6 +13,8 @@ from benchmarks import jobs
 from scripts.local_airflow import LocalAirflow
 from tests.scheduler.apps import TIMEOUT
 
+pytestmark = pytest.mark.slow
+
 CHAIN, WRITERS = 12, 12
 READ, WRITE = "GetXComSequenceSlice", "SetXCom"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scheduler.apps import App, Apps, Run
+from tests.scheduler.apps import App, Job, Run
 
 ODD_KEYS = ["a?b", "a#b", "a b", "a%20b", "x/slice", "株", "line\nbreak", "return_value"]
 ROWS = """
@@ -54,25 +54,18 @@ with PyRunnerDag("handed_on/config/handed_on.lst", dag_id="handed_on_by_hand") a
 """
 
 
-@pytest.fixture(scope="module")
-def app(apps: Apps) -> App:
-    app = apps.add("handed_on", ROWS, WORKERS, {".airflowignore": "*.lst"})
-    apps.add_file("handed_on_by_hand.py", DAG)
-    return app
+JOB = Job("handed_on", ROWS, WORKERS, dag=DAG)
 
 
-@pytest.fixture(scope="module")
-def run(app: App) -> Run:
-    run = app.trigger("handed_on_by_hand").finish()
-    assert run.state == "success", run.states()
-    return run
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def seen(run: Run, app: App) -> dict[str, object]:
     """Return the context as the row below all of the chain saw it."""
     (seen,) = (note[1] for note in app.notes() if note[0] == "read")
     return seen
+
+
+def test_the_run_succeeds(run):
+    assert run.state == "success", run.states()
 
 
 def test_what_is_read_is_what_was_written(seen):

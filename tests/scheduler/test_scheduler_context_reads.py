@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scheduler.apps import App, Apps, Run
+from tests.scheduler.apps import App, Apps, Job, Run
+
+pytestmark = pytest.mark.slow
 
 WORKERS = """
 import os
@@ -145,18 +147,11 @@ def reads(app: App, row: int) -> list[object]:
 
 
 class TestTable:
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def app(apps: Apps) -> App:
-        lists = (as_list(rows, 10 * number) for number, (_, rows, _) in enumerate(CASES))
-        return apps.add("reads", "".join(lists), WORKERS)
+    LISTS = (as_list(rows, 10 * number) for number, (_, rows, _) in enumerate(CASES))
+    JOB = Job("reads", "".join(LISTS), WORKERS)
 
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def run(app: App) -> Run:
-        run = app.trigger().finish()
+    def test_the_run_succeeds(self, run):
         assert run.state == "success", run.states()
-        return run
 
     @pytest.mark.parametrize("number", range(len(CASES)), ids=[case[0] for case in CASES])
     def test_a_reader_sees(self, app, run, number):
@@ -179,14 +174,15 @@ class TestStart:
 
     ROWS = as_list([(1, "-1", "x?,y?,z?"), (2, "1", "x=row,-y"), (3, "2", "x?,y?,y!,z?")])
     OPTIONS = '[pyrunner]\ncvar = {x = "list", y = "list"}\n'
+    JOB = Job(
+        "starts",
+        ROWS,
+        WORKERS,
+        {"pyrunner.toml": OPTIONS},
+        conf={"cvar": {"y": "run", "z": "run"}},
+    )
 
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def app(apps: Apps) -> App:
-        return apps.add("starts", TestStart.ROWS, WORKERS, {"pyrunner.toml": TestStart.OPTIONS})
-
-    def test_a_row_beats_the_runs_parameter_and_that_beats_the_lists_option(self, app):
-        run = app.trigger(conf={"cvar": {"y": "run", "z": "run"}}).finish()
+    def test_a_row_beats_the_runs_parameter_and_that_beats_the_lists_option(self, run, app):
         assert run.state == "success"
         assert reads(app, 1) == ["list", "run", "run"]
         assert reads(app, 3) == ["row", "absent", "KeyError", "run"]

@@ -10,6 +10,8 @@ from tests.examples import sample_results
 from tests.scheduler.apps import TIMEOUT, App, Apps, Run
 from tests.scheduler.test_scheduler_in_process import SAMPLE, expect_done
 
+pytestmark = pytest.mark.slow
+
 MEGABYTES = [1, 10, 50]
 ROWS = "".join(
     f"{number}|-1|1|0|Write {megabytes}|workers|Write|{megabytes}|\n"

@@ -9,9 +9,12 @@ import pytest
 
 from scripts.local_airflow import LocalAirflow
 from tests.context_values import VALUES
-from tests.scheduler.apps import App, Run, apps_in
+from tests.scheduler.apps import Job, Jobs
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
+SOURCE = (ROOT / "tests" / "context_values.py").read_text()
 ROWS = """
 1|-1|1|0|Write|workers|Write||
 2|1|1|0|Read|workers|Read||
@@ -28,39 +31,34 @@ class Read(Worker):
         for name, value in VALUES.items():
             note(name, image(self.context[name]) == image(value))
 """
+JOB = Job("types", ROWS, WORKERS, {"workers/context_values.py": SOURCE})
 
 
-@pytest.fixture(scope="module", params=["PostgreSQL", "SQLite"])
-def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    if request.param == "PostgreSQL":
-        yield from add_app(request.getfixturevalue("airflow"))
-        return
-    settings = {"core": {"allowed_deserialization_classes": "airflow.* context_values.*"}}
-    local = LocalAirflow(tmp_path_factory.mktemp("airflow_on_sqlite"), settings=settings)
-    local.add(ROOT / "dags" / "pyrunner_lst.py")
-    with local:
-        yield from add_app(local)
+class Values:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def seen(jobs: Jobs) -> dict[str, bool]:
+        """Return, by name, whether a value came as it was."""
+        run = jobs.run(JOB)
+        assert run.state == "success", run.log("1_write") + run.log("2_read")
+        return {name: is_equal for name, is_equal in jobs.app(JOB).notes()}
+
+    @pytest.mark.parametrize("name", VALUES)
+    def test_a_value_comes_equal_and_of_the_same_type(self, seen, name):
+        assert seen[name] is True
 
 
-def add_app(airflow: LocalAirflow) -> Iterator[App]:
-    values = Path(__file__).parents[1] / "context_values.py"
-    for apps in apps_in(airflow):
-        yield apps.add("types", ROWS, WORKERS, {"workers/context_values.py": values.read_text()})
+class TestPostgreSQL(Values):
+    pass
 
 
-@pytest.fixture(scope="module")
-def run(app: App) -> Run:
-    run = app.trigger().finish()
-    assert run.state == "success", run.log("1_write") + run.log("2_read")
-    return run
-
-
-@pytest.fixture(scope="module")
-def seen(run: Run, app: App) -> dict[str, bool]:
-    """Return, by name, whether a value came as it was."""
-    return {name: is_equal for name, is_equal in app.notes()}
-
-
-@pytest.mark.parametrize("name", VALUES)
-def test_a_value_comes_equal_and_of_the_same_type(seen, name):
-    assert seen[name] is True
+@pytest.mark.xdist_group("airflow_sqlite")
+class TestSQLite(Values):
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+        settings = {"core": {"allowed_deserialization_classes": "airflow.* context_values.*"}}
+        local = LocalAirflow(tmp_path_factory.mktemp("airflow_on_sqlite"), settings=settings)
+        local.add(ROOT / "dags" / "pyrunner_lst.py")
+        with local:
+            yield Jobs(local, [JOB])

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import dump
-from tests.scheduler.apps import App, Apps, Run
+from tests.scheduler.apps import Job, Jobs, Run
+
+pytestmark = pytest.mark.slow
 
 STOCK_PROFILE = Path(__file__).parents[2] / "example_lst/retry_with_wait/config/app_profile"
 PASSWORD = "q7-Zulu-Password-93"
@@ -48,15 +50,7 @@ DUE = datetime(2026, 1, 31, 12, 30, 15, tzinfo=UTC)
 
 
 class TestArguments:
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def app(apps: Apps) -> App:
-        return apps.add("secrets", ROWS, WORKERS, {"config/app_profile": PROFILE})
-
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def run(app: App) -> Run:
-        return app.trigger(due=DUE).finish()
+    JOB = Job("secrets", ROWS, WORKERS, {"config/app_profile": PROFILE}, due=DUE)
 
     def test_templates_and_variables_arrive_resolved(self, run, app):
         assert run.states()["1_show_arguments"] == "success"
@@ -109,41 +103,32 @@ class TestAppVariables:
             return 1 if self.airflow["ti"].try_number == 1 else 0
     """
 
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def due() -> datetime:
-        return datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
+    PROFILE = STOCK_PROFILE.read_text().replace("retry_with_wait", "stamped")
+    DUE = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
+    JOB = Job("stamped", ROWS, WORKERS, {"config/app_profile": PROFILE}, due=DUE)
 
     @pytest.fixture(scope="class")
     @staticmethod
-    def app(apps: Apps) -> App:
-        profile = STOCK_PROFILE.read_text().replace("retry_with_wait", "stamped")
-        return apps.add(
-            "stamped", TestAppVariables.ROWS, TestAppVariables.WORKERS, {"config/app_profile": profile}
-        )
-
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def run(app: App, due: datetime) -> Run:
-        run = app.trigger(due=due).finish()
+    def cleared(jobs: Jobs) -> Run:
+        run = jobs.run(TestAppVariables.JOB)
         assert run.state == "success"
         run.clear(only_failed=False)
         return run.finish()
 
-    def test_every_attempt_of_every_row_sees_the_same_also_after_a_clear(self, run, app):
-        assert run.state == "success"
+    def test_every_attempt_of_every_row_sees_the_same_also_after_a_clear(self, cleared, app):
+        assert cleared.state == "success"
         rows = [seen[0] for seen in app.notes()]
         assert rows == ["1_first", "2_second", "2_second", "1_first", "2_second"]
         values = [seen[1] for seen in app.notes()]
         assert [other for other in values if other != values[0]] == []
 
-    def test_they_tell_the_time_at_which_the_run_was_due(self, run, app, due):
+    def test_they_tell_the_time_at_which_the_run_was_due(self, cleared, app):
         values = app.notes()[0][1]
-        local = due.astimezone()
+        local = self.DUE.astimezone()
         assert values["APP_EXEC_TIMESTAMP"] == f"{local:%Y%m%d_%H%M%S}"
         assert values["APP_LOG_DIR"] == f"{app.path}/logs/{local:%Y-%m-%d}"
-        assert datetime.fromisoformat(values["APP_LOGICAL_DATE"]) == due
-        assert values["APP_RUN_ID"] == run.run_id
+        assert datetime.fromisoformat(values["APP_LOGICAL_DATE"]) == self.DUE
+        assert values["APP_RUN_ID"] == cleared.run_id
 
-    def test_what_a_cleared_row_logs_is_in_the_log_folder_of_the_runs_day(self, run, app, due):
-        assert [path.name for path in (app.path / "logs").iterdir()] == [f"{due.astimezone():%Y-%m-%d}"]
+    def test_what_a_cleared_row_logs_is_in_the_log_folder_of_the_runs_day(self, cleared, app):
+        assert [path.name for path in (app.path / "logs").iterdir()] == [f"{self.DUE.astimezone():%Y-%m-%d}"]

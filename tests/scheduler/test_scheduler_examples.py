@@ -11,6 +11,8 @@ from tests.examples import sample_results
 from tests.examples.test_examples_under_pyrunner import around_log
 from tests.scheduler.apps import App, Apps, Run
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "example_lst"
 FOLDERS = {
     "retry_with_wait": "retry_with_wait",

@@ -26,6 +26,8 @@ from tests.scheduler.test_scheduler_lists import (  # noqa: F401  # pytest runs 
 )
 from tests.scheduler.test_scheduler_sample import TestRestart, TestSample, finished, sample  # noqa: F401
 
+pytestmark = pytest.mark.xdist_group("airflow_34")
+
 
 class Repository:
     """A git repository that Airflow has as a bundle."""
@@ -100,6 +102,7 @@ def error_files() -> list[str]:
     return ["breaks/config/breaks.lst", "breaks_too/config/breaks_too.lst"]
 
 
+@pytest.mark.slow
 class TestFile:
     def test_the_list_is_the_source_that_the_code_tab_shows(self, apps: Apps, airflow: LocalAirflow):
         app = apps.add("shown", ROW, WORKERS)
@@ -117,6 +120,7 @@ class TestFile:
         )
 
 
+@pytest.mark.slow
 class TestGitBundle:
     """A run is under way while a commit changes the list and the code of its workers."""
 
@@ -147,6 +151,7 @@ class TestGitBundle:
         app.wait_for_note("waiting", "old")
         new = commit("new")
         airflow.wait_for_dag("versioned", lambda dag: dag["bundle_version"] == new, timeout=TIMEOUT)
+        airflow.wait(lambda: "2_new" in airflow.tasks("versioned"), "the new list's row", TIMEOUT)
         (tmp_path / "go").touch()
         assert run.finish().states() == dict.fromkeys(["1_first", "2_old"], "success")
         later = app.trigger("versioned").finish()

@@ -12,6 +12,8 @@ from scripts.local_airflow import LocalAirflow
 from tests.examples import sample_results
 from tests.scheduler.apps import TIMEOUT, App, Apps, DataServer
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = Path(__file__).parents[2] / "example_lst" / "my_sample_app"
 DAG = """
 from pyrunner_airflow import PyRunnerDag

@@ -9,7 +9,9 @@ import pytest
 
 from tests.examples import sample_results
 from tests.examples.test_examples_under_pyrunner import around_log
-from tests.scheduler.apps import App, Apps, Run
+from tests.scheduler.apps import TIMEOUT, App, Apps, Run
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,6 @@ def test_it_logs_as_under_pyrunner(run, job):
 def test_its_python_files_are_no_dag_files(run, job, apps):
     """Airflow has gone through the folder once more when it knows a DAG that came later."""
     apps.add_file("later.py", "from airflow.sdk import DAG\n\nlater = DAG('later')\n")
-    job.airflow.wait_for_dag("later", timeout=240)
+    job.airflow.wait_for_dag("later", timeout=TIMEOUT)
     errors = [error["filename"] for error in job.airflow.import_errors()]
     assert [file for file in errors if "load_orders" in file] == []

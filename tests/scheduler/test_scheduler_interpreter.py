@@ -11,10 +11,10 @@ import pytest
 
 from scripts.interpreters import INTERPRETERS
 from scripts.local_airflow import LocalAirflow
-from tests.scheduler.apps import TIMEOUT, App, Apps, Run
+from tests.scheduler.apps import TIMEOUT, Job
 
 OLDEST = next(iter(INTERPRETERS.values()), "")
-pytestmark = pytest.mark.skipif(not OLDEST, reason="no other Python on this machine")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not OLDEST, reason="no other Python on this machine")]
 
 FRONT_MATTER = f"""
 #AIRFLOW [pyrunner]
@@ -94,16 +94,7 @@ with PyRunnerDag("own_python/config/own_python.lst", dag_id="own_python_by_hand"
 """
 
 
-@pytest.fixture(scope="module")
-def app(apps: Apps) -> App:
-    app = apps.add("own_python", FRONT_MATTER + ROWS, WORKERS, {".airflowignore": "*.lst"})
-    apps.add_file("own_python_by_hand.py", DAG)
-    return app
-
-
-@pytest.fixture(scope="module")
-def run(app: App) -> Run:
-    return app.trigger("own_python_by_hand").finish()
+JOB = Job("own_python", FRONT_MATTER + ROWS, WORKERS, dag=DAG)
 
 
 def test_each_row_ends_as_it_would_in_process(run):
@@ -173,24 +164,21 @@ def test_a_process_that_ends_itself_is_a_failure(run):
 
 
 class TestKilled:
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def marked(apps: Apps) -> App:
-        rows = f"#AIRFLOW pyrunner.python = '{OLDEST}'\n1|-1|1|0|Wait|workers|Wait||\n"
-        return apps.add("own_python_killed", rows, WORKERS)
+    ROWS = f"#AIRFLOW pyrunner.python = '{OLDEST}'\n1|-1|1|0|Wait|workers|Wait||\n"
+    JOB = Job("own_python_killed", ROWS, WORKERS, runs=False)
 
-    def test_a_row_that_is_marked_failed_runs_its_hooks(self, marked, airflow: LocalAirflow):
-        run = marked.trigger()
-        marked.wait_for_note("waiting")
+    def test_a_row_that_is_marked_failed_runs_its_hooks(self, app, airflow: LocalAirflow):
+        run = app.trigger()
+        app.wait_for_note("waiting")
         airflow.set_task_state(run.dag_id, run.run_id, "1_wait", "failed")
         run.finish()
-        marked.wait_for_note("on_fail")
+        app.wait_for_note("on_fail")
 
-    def test_nothing_outlives_a_task_that_is_killed(self, marked, airflow: LocalAirflow):
-        before = len(marked.notes())
-        run = marked.trigger()
-        airflow.wait(lambda: len(marked.notes()) > before, "the worker to wait", TIMEOUT)
-        _, worker, child = marked.notes()[before]
+    def test_nothing_outlives_a_task_that_is_killed(self, app, airflow: LocalAirflow):
+        before = len(app.notes())
+        run = app.trigger()
+        airflow.wait(lambda: len(app.notes()) > before, "the worker to wait", TIMEOUT)
+        _, worker, child = app.notes()[before]
         os.kill(psutil.Process(worker).ppid(), signal.SIGKILL)
         assert run.finish().states() == {"1_wait": "failed"}
-        airflow.wait(lambda: not any(map(psutil.pid_exists, (worker, child))), "them to end", 20)
+        airflow.wait(lambda: not any(map(psutil.pid_exists, (worker, child))), "them to end", TIMEOUT)

@@ -78,6 +78,7 @@ class TestOneList:
         assert list(airflow.tasks("windows")) == ["1_first", "2_second"]
 
 
+@pytest.mark.slow
 class TestLargeList:
     def test_two_thousand_rows_are_no_problem(self, apps: Apps, airflow: LocalAirflow):
         rows = "".join(
@@ -177,6 +178,7 @@ class TestBadLists:
         assert set(run.attempts().values()) == {1}
 
 
+@pytest.mark.slow
 class TestFilesThatAreNoLists:
     @pytest.mark.parametrize(
         ("name", "data", "code"),
@@ -197,6 +199,7 @@ class TestFilesThatAreNoLists:
         assert [line for line in error.splitlines() if str(path) in line and f"error[{code}]: " in line]
 
 
+@pytest.mark.slow
 class TestLinkThatLeadsNowhere:
     def test_it_is_an_error(self, apps, airflow):
         path = apps.add("lost", ROW).path / "link.lst"
@@ -204,6 +207,7 @@ class TestLinkThatLeadsNowhere:
         assert "error[unreadable-file]: " in wait_for_error(airflow, str(path))
 
 
+@pytest.mark.slow
 class TestTwoListsOfOneName:
     def test_the_first_by_path_loads_and_the_other_is_an_error(self, apps: Apps, airflow: LocalAirflow):
         parts = {"first/twin.lst": ROW, "second/twin.lst": ROW.replace("Only", "Other")}
@@ -216,6 +220,7 @@ class TestTwoListsOfOneName:
         wait_for_no_error(airflow, f"{app.path}/second/twin.lst")
 
 
+@pytest.mark.slow
 class TestAirflowignore:
     def test_it_leaves_lists_out_also_nested_and_takes_some_back_in(self, apps: Apps, airflow: LocalAirflow):
         parts = {

@@ -8,7 +8,9 @@ import socket
 import pytest
 
 from tests.examples import sample_results
-from tests.scheduler.apps import App, Apps, Json, Run
+from tests.scheduler.apps import App, Job, Jobs, Json, Run
+
+pytestmark = pytest.mark.slow
 
 RULE = "#" * 76
 LINES = [
@@ -43,14 +45,7 @@ class Done(Worker):
 """
 
 
-@pytest.fixture(scope="module")
-def app(apps: Apps) -> App:
-    return apps.add("logfile", ROWS, WORKERS)
-
-
-@pytest.fixture(scope="module")
-def run(app: App) -> Run:
-    return app.trigger().finish()
+JOB = Job("logfile", ROWS, WORKERS)
 
 
 def seen_in_airflow(run: Run, task_id: str) -> list[tuple[str, str]]:
@@ -144,17 +139,15 @@ def written_by(run: Run) -> list[str]:
 
 
 class TestTwoRunsSideBySide:
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def app(apps: Apps) -> App:
-        return apps.add("side_by_side", SIDE_BY_SIDE, WRITE_MUCH)
+    JOB = Job("side_by_side", SIDE_BY_SIDE, WRITE_MUCH, runs=False)
 
     @pytest.fixture(scope="class")
     @staticmethod
-    def runs(app: App) -> list[Run]:
+    def runs(jobs: Jobs) -> list[Run]:
+        app = jobs.app(TestTwoRunsSideBySide.JOB)
         return [run.finish() for run in [app.trigger(), app.trigger()]]
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     @staticmethod
     def text(app: App, runs: list[Run]) -> str:
         return (app.path / "logs/much.log").read_text()

@@ -14,6 +14,8 @@ from aiosmtpd.handlers import Message as MessageHandler
 from scripts.local_airflow import LocalAirflow, LocalAirflowError
 from tests.scheduler.apps import TIMEOUT, App, Apps, Run
 
+pytestmark = pytest.mark.slow
+
 LIST = """
 #AIRFLOW [pyrunner]
 #AIRFLOW cwd = "work"

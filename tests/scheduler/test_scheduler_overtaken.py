@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from scripts.local_airflow import LocalAirflow
-from tests.scheduler.apps import App, Apps, Run
+from tests.scheduler.apps import App, Job, Jobs, Run
+
+pytestmark = pytest.mark.slow
 
 ROWS = """
 1|-1|2|0|Killed|workers|Killed||
@@ -50,13 +52,12 @@ class Below(Worker):
 KILLED, CLEARED, MARKED = "1_killed", "2_cleared", "3_marked"
 
 
-@pytest.fixture(scope="module")
-def app(apps: Apps) -> App:
-    return apps.add("overtaken", ROWS, WORKERS)
+JOB = Job("overtaken", ROWS, WORKERS, runs=False)
 
 
 @pytest.fixture(scope="module")
-def run(app: App, airflow: LocalAirflow) -> Run:
+def run(jobs: Jobs, airflow: LocalAirflow) -> Run:
+    app = jobs.app(JOB)
     run = app.trigger()
     for task_id in (CLEARED, MARKED):
         app.wait_for_note("beating", task_id)

@@ -6,7 +6,9 @@ import os
 
 import pytest
 
-from tests.scheduler.apps import App, Apps, Run
+from tests.scheduler.apps import Job, Jobs, Run
+
+pytestmark = pytest.mark.slow
 
 ROWS = """
 #AIRFLOW [tasks.5]
@@ -50,15 +52,13 @@ class Never(Worker):
 """
 
 
+JOB = Job("processes", ROWS, WORKERS, runs=False)
+
+
 @pytest.fixture(scope="module")
-def app(apps: Apps) -> App:
-    app = apps.add("processes", ROWS, WORKERS)
+def run(jobs: Jobs) -> Run:
+    app = jobs.app(JOB)
     os.mkfifo(app.path / "fifo")
-    return app
-
-
-@pytest.fixture(scope="module")
-def run(app: App) -> Run:
     return app.trigger().finish()
 
 

@@ -18,7 +18,9 @@ import pytest
 
 from scripts.local_airflow import BIN, LocalAirflow
 from tests.examples import sample_results
-from tests.scheduler.apps import App, Apps, Run
+from tests.scheduler.apps import TIMEOUT, App, Apps, Run
+
+pytestmark = pytest.mark.slow
 
 REAL_APPS = Path(__file__).with_name("real_apps")
 LOADERS = Path(__file__).parents[2] / "dags"
@@ -29,12 +31,11 @@ LONG = 1200
 def make_app(name: str, folder: Path) -> Path:
     """Make an app: PyRunner's own driver and profile, and what its author added or changed."""
     setup = [BIN / "pyrunner", "--setup"]
-    answers = f"{name}\n\n\n"
-    subprocess.run(setup, cwd=folder, input=answers, text=True, capture_output=True, check=True, timeout=60)
+    subprocess.run(setup, cwd=folder, input=f"{name}\n\n\n", text=True, capture_output=True, check=True)
     app = folder / name
     shutil.copytree(REAL_APPS / name, app, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     if (app / "make_list.py").exists():
-        subprocess.run([sys.executable, "make_list.py"], cwd=app, check=True, timeout=60)
+        subprocess.run([sys.executable, "make_list.py"], cwd=app, check=True)
     return app
 
 
@@ -48,7 +49,7 @@ def run_under_pyrunner(app: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=TIMEOUT,
     )
     assert done.returncode == 0, done.stdout
 
@@ -195,6 +196,7 @@ def entries(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
 
 
+@pytest.mark.xdist_group("airflow_sqlite")
 class TestReadOnlyDagsFolder:
     """The stock profile makes log folders inside the app; `[pyrunner] env` names others."""
 

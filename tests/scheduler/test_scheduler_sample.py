@@ -107,6 +107,7 @@ class TestSample:
         assert finished.results == results(app, sample_server)
 
 
+@pytest.mark.slow
 class TestMariadb:
     def test_its_table_there_is_the_same(self, sample, apps, mariadb_url, finished):
         apps.add_file(

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scheduler.apps import App, Apps, Run
+from tests.scheduler.apps import TIMEOUT, App, Job, Jobs, Run
+
+pytestmark = pytest.mark.slow
 
 ATTEMPTS = 50  # of each row; all are struck
 ROWS = range(2, 6)  # of each kind: 200 strikes
@@ -19,9 +21,6 @@ Attempts = dict[tuple[str, int], dict[str, list[int]]]
 WORKERS = """
 import os
 import random
-import signal
-import threading
-import time
 
 KEYS = ["key_%d" % number for number in range(12)]
 
@@ -38,17 +37,13 @@ class TimedOut(Worker):
         self.wrong = 0
         count = self.context.get("count", 0)
         note(*self.me, "start", count)
-        self.expect_strike()
+        open("{}/started_{}_{}".format(os.environ["APP_ROOT_DIR"], *self.me), "w").close()
         while True:
             count += 1
             self.context["count"] = count
             self.check(random.choice(KEYS))
             if self.context["count"] != count:
                 self.wrong += 1
-
-    def expect_strike(self):
-        left = signal.getitimer(signal.ITIMER_REAL)[0]
-        time.sleep(max(0, left - random.random() / 4))
 
     def check(self, key):
         expected = "value of " + key
@@ -66,25 +61,43 @@ class TimedOut(Worker):
 
 
 class Terminated(TimedOut):
-    def expect_strike(self):
-        strike = threading.Timer(random.random() / 4, os.kill, (os.getpid(), signal.SIGTERM))
-        strike.daemon = True
-        strike.start()
+    pass
 """
 DAG = f"""
+import os
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+
 from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import timeout
 
 from pyrunner_airflow import PyRunnerDag
 from pyrunner_airflow.dag.operator import run_row
-from pyrunner_airflow.dag.supervisor import WorkerTerminated
+from pyrunner_airflow.dag.errors import WorkerTerminated
 
 
-def strike(*argv, **context):
+def strike(kind, started):
+    while not started.exists():
+        time.sleep(0.01)
+    time.sleep(random.random() / 4)
+    if kind == "TimedOut":
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+    else:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def be_struck(*argv, **context):
+    kind = context["task"].worker_name
     for attempt in range(1, {ATTEMPTS} + 1):
         context["ti"].try_number = attempt
+        started = Path(__file__).with_name("struck") / f"started_{{context['ti'].task_id}}_{{attempt}}"
         try:
-            with timeout(1.5 if context["task"].worker_name == "TimedOut" else 60):
+            with timeout(600):
+                striker = threading.Thread(target=strike, args=(kind, started), daemon=True)
+                striker.start()
                 run_row(*argv, **context)
         except (AirflowTaskTimeout, WorkerTerminated):
             pass
@@ -92,33 +105,24 @@ def strike(*argv, **context):
 
 dag = PyRunnerDag("struck/config/struck.lst", dag_id="struck_by_hand")
 for task in dag.tasks[1:]:
-    task.python_callable = strike
+    task.python_callable = be_struck
 """
 
 
-@pytest.fixture(scope="module")
-def app(apps: Apps) -> App:
-    rows = [
-        f"{10 * number + row}|1|{ATTEMPTS}|0|{kind}|workers|{KINDS[kind]}||\n"
-        for number, kind in enumerate(KINDS, start=1)
-        for row in ROWS
-    ]
-    app = apps.add(
-        "struck",
-        "1|-1|1|0|Prepare|workers|Prepare||\n" + "".join(rows),
-        WORKERS,
-        {".airflowignore": "*.lst"},
-    )
-    apps.add_file("struck_by_hand.py", DAG)
-    return app
+LIST = "1|-1|1|0|Prepare|workers|Prepare||\n" + "".join(
+    f"{10 * number + row}|1|{ATTEMPTS}|0|{kind}|workers|{KINDS[kind]}||\n"
+    for number, kind in enumerate(KINDS, start=1)
+    for row in ROWS
+)
+JOB = Job("struck", LIST, WORKERS, dag=DAG, runs=False)
 
 
 @pytest.fixture(scope="module")
-def run(app: App) -> Run:
-    return app.trigger("struck_by_hand").finish()
+def run(jobs: Jobs) -> Run:
+    return jobs.app(JOB).trigger("struck_by_hand").finish(5 * TIMEOUT)
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(params=KINDS)
 def attempts(
     request: pytest.FixtureRequest, run: Run, app: App
 ) -> dict[tuple[str, int], dict[str, list[int]]]:

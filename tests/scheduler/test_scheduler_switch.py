@@ -12,6 +12,8 @@ from tests.airflow_34 import AIRFLOW_34, IMPORTER
 from tests.postgres import Postgres
 from tests.scheduler.apps import TIMEOUT, App, Apps, Run
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow_switch")]
+
 ROWS = """
 1|-1|1|0|First|workers|Done||
 2|1|1|0|Second|workers|FailUntilMended||

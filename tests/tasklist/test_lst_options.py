@@ -184,12 +184,12 @@ class TestValues:
         assert error("[pyrunner]", f"{key} = {bad}").code == "invalid-option"
 
     @pytest.mark.parametrize(
-        ("model", "values"),
+        ("table", "values"),
         [(DagOptions, DAG_VALUES), (TaskOptions, TASK_VALUES), (PyRunnerOptions, PYRUNNER_VALUES)],
     )
-    def test_none_is_left_out_here(self, model, values):
+    def test_none_is_left_out_here(self, table, values):
         tables = {"default_args", "tasks", "pyrunner"}
-        assert {key for key, *_ in values} == model.model_fields.keys() - tables
+        assert {key for key, *_ in values} == table.__annotations__.keys() - tables
 
     def test_one_row_may_have_an_interpreter_of_its_own(self):
         said = options(
@@ -218,6 +218,10 @@ _PARAMS = (
     "A run's parameters are texts, numbers, truth values, arrays and tables; "
     "a date is written as a text, in quotes."
 )
+_TAKEN = (
+    "Every run has the parameters exec_only, norun, from, to and cvar, which are PyRunner's options: "
+    "give this one another name."
+)
 _TABLE = "It should be a table: its name in single brackets, then a line for each option."
 _PRESETS = "@continuous, @daily, @hourly, @monthly, @once, @quarterly, @weekly, @yearly"
 VALUE_HINTS = [
@@ -230,6 +234,7 @@ VALUE_HINTS = [
     (["max_active_runs = 0"], "It should be 1 or higher."),
     (["max_active_runs = 9999999999"], "It should be 2147483647 or lower."),
     (["params.day = 2024-01-31"], _PARAMS),
+    *(([f"params.{name} = 1"], _TAKEN) for name in ("exec_only", "norun", "from", "to", "cvar")),
     (["[default_args]", "pool = ''"], "It must not be empty."),
     (
         ["[default_args]", "retry_exponential_backoff = 'yes'"],
@@ -557,6 +562,13 @@ class TestPlaces:
         (found,) = refuse(toml)
         assert (found.source, found.line, found.column) == (str(tmp_path / "pyrunner.toml"), 6, 3)
         assert found.text == "  cwd = 1"
+
+    def test_at_a_name_that_it_cannot_have(self, refuse):
+        (found,) = refuse("params = { day = 1, from = 2 }")
+        assert (found.line, found.column, found.length) == (1, 1, 6)
+        assert found.message == "params.from cannot have this name"
+        (found,) = refuse("[params]\nday = 1\nfrom = 2")
+        assert (found.line, found.column, found.length) == (3, 1, 4)
 
     def test_in_a_file_that_is_no_toml(self, refuse):
         (found,) = refuse('tags = ["a"]\r\ncatchup = yes\r\n')

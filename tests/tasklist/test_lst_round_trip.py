@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lst_oracle import generate
 
 from pyrunner_airflow.tasklist import TaskRow, parse_lst
-from pyrunner_airflow.tasklist.values import MAX_ID, MAX_NUMBER
+from pyrunner_airflow.tasklist.columns import MAX_ID, MAX_NUMBER
 
 
 def write(rows):

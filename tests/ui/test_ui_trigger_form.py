@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 from tests.scheduler.apps import TIMEOUT, App, Apps, Run
 from tests.ui.browser import TriggerForm
 
+pytestmark = pytest.mark.slow
+
 LIST = """
 1|-1|1|0|Start Job|workers|Note
 2|1|1|0|Download File 1|workers|Note

@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 from tests.scheduler.apps import App, Apps, Run
 from tests.ui.browser import XComTab
 
+pytestmark = pytest.mark.slow
+
 LIST = """
 1|-1|1|0|Write|workers|Write
 2|1|1|0|Read|workers|Read

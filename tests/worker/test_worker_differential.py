@@ -15,6 +15,8 @@ from differential_jobs import (
 )
 from differential_workers import FAIL, LOG, SAME
 
+pytestmark = pytest.mark.slow
+
 
 class Difference(NamedTuple):
     """What PyRunner makes of a case, and what we do, where the two differ; all else of it is the same."""

@@ -172,7 +172,7 @@ class TestInterruption:
 
         def attempt():
             job = make_job(root)
-            around = Surroundings({}, None, lambda _, text: writer.send(text), Span, lambda _: None)
+            around = Surroundings({}, None, lambda _, text: writer.send(text), None, Span, lambda _: None)
             run_attempt(job, find_app(job.list_path), around)
             writer.send(None)
 

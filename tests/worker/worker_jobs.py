@@ -169,20 +169,19 @@ def run_row(root, context=None, python=None, env=None, airflow=None, on_log=None
     lines = []
     exceptions = {"skip": AirflowSkipException, "final": AirflowFailException}
     around = InAirflow(airflow, {}, exceptions, lambda _: None, lambda _: None, dump_error)
-    told = Codec(ALLOWED).encode(airflow or {})
 
     def log(level, text):
         lines.append((level, text))
         if on_log:
             on_log(host, text)
 
-    host = Host(job, kept, log, ALLOWED, around, told)
+    host = Host(job, kept, log, None, ALLOWED, around, airflow or {})
     return Ran(host.run(), kept, lines, root / (job.logfile or "none"))
 
 
 def terminate_at(line, seconds_to_end=60):
     """Return what has the worker end (SIGTERM) when it logs this line, for ``run_row``'s ``on_log``."""
-    from pyrunner_airflow.dag.host import WorkerTerminated
+    from pyrunner_airflow.dag.errors import WorkerTerminated
 
     def on_log(host, text):
         if text == line:

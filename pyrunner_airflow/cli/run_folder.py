@@ -1,0 +1,197 @@
+"""Where ``run`` keeps what it needs: a folder for each list, with an Airflow of its own in it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pyrunner_airflow.cli.failure import Failure
+
+_CONFIGURED_BY = ("AIRFLOW_HOME", "AIRFLOW_CONFIG", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+_DAG_FILE = """\
+from pyrunner_airflow import PyRunnerDag
+
+dag = PyRunnerDag({path!r}, options_folder={top!r})
+"""
+_QUIET = "airflow=WARNING airflow.task=INFO task=CRITICAL"
+"""What is logged: what the workers log; the engine shows their errors itself, without Airflow's frames."""
+
+
+class RunRecord:
+    """
+    How far a run has come: what ``run -r`` goes on with.
+
+    :ivar states: the last state of each row that was started, by its ID, in Airflow's words.
+    :ivar cvar: what the context started with.
+    :ivar selection: the run parameters that say which rows take part.
+    """
+
+    def __init__(
+        self,
+        states: Mapping[str, str] = {},
+        cvar: Mapping[str, str] = {},
+        selection: Mapping[str, Any] = {},
+        writes: Iterable[Sequence[Any]] = (),
+    ) -> None:
+        self.states = {int(row_id): state for row_id, state in states.items()}
+        self.cvar = dict(cvar)
+        self.selection = dict(selection)
+        self._writes: dict[str, Any] = {}
+        self.take_writes(writes)
+
+    def take_writes(self, writes: Iterable[Sequence[Any]]) -> None:
+        """Take what a row wrote to the context: lists of a key and more, of which a later one counts."""
+        self._writes.update((json.dumps(write[0]), write) for write in writes)
+
+    def start_with(self, cvar: Mapping[str, str]) -> None:
+        """Let these keys of the context have new values."""
+        self.cvar |= cvar
+        for key in cvar:
+            self._writes.pop(json.dumps(key), None)
+
+    def narrow(self, selection: Mapping[str, Any]) -> None:
+        """Leave out, of the rows that took part so far, those that this selection leaves out."""
+        for name, value in selection.items():
+            before = self.selection.get(name)
+            if name == "norun":
+                self.selection[name] = [*(before or ()), *(value or ())]
+            elif name == "exec_only" and value is not None and before is not None:
+                self.selection[name] = [row_id for row_id in before if row_id in value]
+            elif value is not None:
+                self.selection[name] = value
+
+    def done(self) -> list[int]:
+        """Return the rows that need not run again."""
+        return [row_id for row_id, state in self.states.items() if state in ("success", "skipped")]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what makes an equal object."""
+        return {
+            "states": self.states,
+            "cvar": self.cvar,
+            "selection": self.selection,
+            "writes": list(self._writes.values()),
+        }
+
+
+class RunFolder:
+    """
+    The folder in which ``run`` keeps what belongs to one list: an Airflow, a log, the last run's record.
+
+    :ivar log: what Airflow and the workers of the last run have told.
+    :ivar dags: Airflow's dags folder, with the list's DAG alone.
+    """
+
+    def __init__(self, list_path: str) -> None:
+        self._list_path = os.path.abspath(list_path)
+        name = hashlib.sha256(self._list_path.encode()).hexdigest()[:12]
+        self._folder = _state_folder() / f"{Path(list_path).stem}-{name}"
+        self._state = self._folder / "last.json"
+        self.log = self._folder / "run.log"
+        self.dags = self._folder / "dags"
+
+    @contextmanager
+    def locked(self) -> Iterator[int]:
+        """
+        Keep other runs of the list out, as PyRunner does; yield the lock, to be handed to the run's process.
+
+        :raises Failure: if the list runs already.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self._folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Failure(f"{self._list_path} is running already: wait for its end") from None
+            yield lock.fileno()
+
+    def load(self) -> RunRecord:
+        """
+        Return the record of the last run.
+
+        :raises Failure: if there is nothing to go on with.
+        """
+        try:
+            return RunRecord(**json.loads(self._state.read_text()))
+        except FileNotFoundError:
+            raise Failure(
+                f"there is nothing to go on with: "
+                f"the last run of {self._list_path} succeeded, or there was none"
+            ) from None
+
+    def save(self, record: RunRecord) -> None:
+        """Keep the record of a run, in one step: the machine may fail at any time."""
+        draft = self._state.with_suffix(".draft")
+        draft.touch(mode=0o600)  # there may be secrets in the context
+        draft.write_text(json.dumps(record.as_json()))
+        draft.replace(self._state)
+
+    def forget(self) -> None:
+        """Drop the record: the run succeeded."""
+        self._state.unlink(missing_ok=True)
+
+    def make_database(self, tell: Callable[[str], None]) -> None:
+        """
+        Make the database of a run, unless an Airflow is configured.
+
+        :param tell: called with a message where this takes long.
+        """
+        if not _is_configured():
+            shutil.copyfile(_empty_database(tell), self._folder / "airflow.db")
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a run: with an Airflow of the list's own, unless one is configured."""
+        self.dags.mkdir(exist_ok=True)
+        (self.dags / "job.py").write_text(_DAG_FILE.format(path=self._list_path, top=os.sep))
+        environment = {
+            **os.environ,
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+            "AIRFLOW__LOGGING__LOG_FORMAT": "%(levelname)s - %(asctime)s - %(message)s",  # PyRunner's
+            "AIRFLOW__LOGGING__NAMESPACE_LEVELS": _QUIET,
+        }
+        if not _is_configured():
+            environment["AIRFLOW_HOME"] = str(self._folder)
+        return environment
+
+
+def _is_configured() -> bool:
+    """Say whether somebody has set up an Airflow: ``airflow pyrunner`` has loaded it already."""
+    return "airflow.configuration" in sys.modules or any(map(os.environ.get, _CONFIGURED_BY))
+
+
+def _state_folder() -> Path:
+    """Return where the XDG Base Directory Specification wants what is neither data nor settings."""
+    given = os.environ.get("XDG_STATE_HOME", "")
+    return Path(given if os.path.isabs(given) else Path.home() / ".local/state") / "pyrunner-airflow"
+
+
+def _empty_database(tell: Callable[[str], None]) -> Path:
+    """Return a database that Airflow of this version has just made: copying it is faster by seconds."""
+    database = _state_folder() / f"airflow-{version('apache-airflow-core')}.db"
+    if database.exists():
+        return database
+    tell("making an empty database for Airflow, this once ...")
+    with tempfile.TemporaryDirectory(dir=_state_folder()) as folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", "db", "migrate"],
+            env={**os.environ, "AIRFLOW_HOME": folder, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise Failure(f"Airflow could not make its database:\n{done.stdout}{done.stderr}")
+        Path(folder, "airflow.db").replace(database)
+    return database
