@@ -28,7 +28,7 @@ class AirflowApi:
     def connect(self, url: str) -> None:
         """Talk to the Airflow at this address from now on."""
         self.url = url
-        self._client = httpx.Client(base_url=url, trust_env=False, timeout=30)
+        self._client = httpx.Client(base_url=url, trust_env=False, timeout=240)
 
     def log_in(self, user: str = "", password: str = "") -> None:
         """Get a token, which all later calls show; without a user, where everybody is admin."""

@@ -31,6 +31,7 @@ hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 ROOT = Path(__file__).parents[1]
+SHARED = pytest.StashKey[LocalAirflow]()
 NO_PACKAGE = "apt-get install"  # what a skip for want of a Debian package tells its reader to do
 
 
@@ -54,7 +55,10 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def airflow(
-    tmp_path_factory: pytest.TempPathFactory, sample_server: DataServer, postgres: Postgres
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    sample_server: DataServer,
+    postgres: Postgres,
 ) -> Iterator[LocalAirflow]:
     """One Airflow for all tests, with the loader files in place; started when the first test asks for it."""
     url = sample_server.url
@@ -67,8 +71,17 @@ def airflow(
     )
     for loader in sorted((ROOT / "dags").glob("*.py")):
         local.add(loader)
+    request.config.stash[SHARED] = local
     with local:
         yield local
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Stop the shared Airflow after the last test that needs it: what comes next needs the cores."""
+    yield
+    if SHARED in item.config.stash and not (nextitem and "airflow" in nextitem.fixturenames):
+        item.config.stash[SHARED].stop()
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +100,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("xdist_group") is None:
             shared = "airflow" in item.fixturenames
             item.add_marker(pytest.mark.xdist_group("airflow" if shared else item.path.name))
-    items.sort(key=lambda item: not item.get_closest_marker("xdist_group").args[0].startswith("airflow"))
+    items.sort(key=lambda item: _place(item.get_closest_marker("xdist_group").args[0]))
+
+
+def _place(group: str) -> tuple[bool, str]:
+    waits = group.startswith("airflow")
+    return not waits, group if waits else ""
 
 
 @pytest.hookimpl(wrapper=True)

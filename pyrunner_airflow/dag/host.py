@@ -320,14 +320,17 @@ class Host:
     def _error(
         self, told: dict[str, Any], role: str, name: str, text: str, traceback: str, dumped: str | None
     ) -> BaseException:
-        if role == "interrupted" and self._interruption:
-            return self._interruption
         if role == "code":
             return WorkerFailed(told["report"], told["code"])
-        error = relay.load_error(dumped) if self._job.python is None else None
+        error = self._interruption if role == "interrupted" else None
+        if error is None and self._job.python is None:
+            error = relay.load_error(dumped)
         if error is None:
             error = self._airflow.exceptions.get(role, partial(WorkerRaised, name))(text)
-        error.__cause__ = WorkerTraceback(traceback)
+        try:
+            raise WorkerTraceback(traceback)  # Airflow's log shows no cause that was never raised
+        except WorkerTraceback as cause:
+            error.__cause__ = cause
         return error
 
     # How it ended

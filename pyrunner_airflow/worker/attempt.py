@@ -202,12 +202,11 @@ class _Attempt:
         self._phase("on_destroy")
 
     def _phase(self, name: str) -> None:
-        method = getattr(self._worker, name, None)
-        if method is None:
+        if not hasattr(self._worker, name):
             return
         try:
             with self._around.interruptible():
-                result = method()
+                result = getattr(self._worker, name)()
             self._end_forked_child(0)
             self._take_code(name, result)
         except NotImplementedError as error:

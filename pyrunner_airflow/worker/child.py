@@ -16,7 +16,7 @@ import sys
 from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Callable, Dict, Iterator, Mapping, MutableMapping, NamedTuple, NoReturn, Type
+from typing import Any, Callable, Dict, Iterator, List, Mapping, MutableMapping, NamedTuple, NoReturn, Type
 
 from ..values import Allowed, Codec, ContextValueError
 from .app import App, AppError, Run, app_environment, find_app, find_interpreter, resolve_env
@@ -85,7 +85,9 @@ class Interruptions:
         self._is_allowed = False
         signal.signal(signal.SIGTERM, self._on_signal)
         self._take()  # what was told before there was a handler
-        os.register_at_fork(after_in_child=self._leave)
+        # A process that has just been forked would lose a SIGTERM that comes before it can take it.
+        self._masks: List[Any] = []
+        os.register_at_fork(before=self._hold, after_in_parent=self._release, after_in_child=self._leave)
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
@@ -116,10 +118,17 @@ class Interruptions:
             self.raised, self._pending = self._pending, None
             raise self.raised
 
+    def _hold(self) -> None:
+        self._masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}))
+
+    def _release(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._masks.pop())
+
     def _leave(self) -> None:
         """Let SIGTERM end a process that the worker forks, as if we had never been here."""
         if signal.getsignal(signal.SIGTERM) == self._on_signal:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._release()
 
 
 class InAirflow(NamedTuple):

@@ -31,8 +31,8 @@ class ReadOverAndOver(Worker):
         return self.airflow["ti"].xcom_pull(task_ids="1_prepare", key=key)
 
     def tell(self, hook):
-        note(hook, self.me, {{key: self.context.get(key) for key in KEYS[:4]}})
-        note(hook, self.me, {{key: self.ask(key) for key in KEYS}})
+        note(hook, self.me, {{key: self.context.get(key) for key in KEYS[:2]}})
+        note(hook, self.me, {{key: self.ask(key) for key in KEYS[:2]}})
 
     def run(self):
         self.me = self.airflow["ti"].task_id
@@ -61,7 +61,7 @@ class ReadOverAndOver(Worker):
 def expect_right_answers(app: App, task_id: str, hook: str) -> None:
     assert ["wrong answer", task_id] not in app.notes()
     answers = [seen[2] for seen in app.notes() if seen[:2] == [hook, task_id]][:2]
-    assert answers == [{key: ANSWERS[key] for key in KEYS[:4]}, ANSWERS]
+    assert answers == [{key: ANSWERS[key] for key in KEYS[:2]}] * 2
 
 
 class TestTimeout:

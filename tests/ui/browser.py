@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.scheduler.apps import Run
 
-TIMEOUT = 60_000
+TIMEOUT = 240_000
 """Milliseconds that the UI may take for one step: the machine may be busy with something else."""
 
 expect.set_options(timeout=TIMEOUT)

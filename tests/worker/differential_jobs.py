@@ -9,26 +9,29 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
 import textwrap
-from collections import UserDict
-from multiprocessing import Manager
+import warnings
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from pyrunner_airflow.worker.running import Job, run_worker
-from worker_jobs import REPOSITORY, MemoryHost, make_job, write
+from differential_engine import leave
+from worker_jobs import REPOSITORY, MemoryContext, run_row, write
 
 from pyrunner_airflow.tasklist import parse_lst
+from pyrunner_airflow.worker.attempt import Job
+from scripts.interpreters import INTERPRETERS
 
-INTERPRETERS = {
-    "python-batch-runner's Worker": (sys.executable,),
-    "the stand-in's Worker": (sys.executable, "-I", "-S"),
-}
+PYTHONS = {"fork": None, **{name: INTERPRETERS[name] for name in ("3.8", "3.13") if name in INTERPRETERS}}
+"""Where the workers run under ours: in a fork python-batch-runner's Worker is found, else the stand-in's."""
+HERE = str(Path(__file__).parent)
 RETRIED = -1
 """What python-batch-runner's engine calls a failure that is tried again."""
 
@@ -82,7 +85,7 @@ class Seen(NamedTuple):
     """LOGFILE without times and the frames of tracebacks; the banners are in brackets."""
     context: dict[str, str]
     lines: list[str]
-    """What was logged, the first line of each: from LOGFILE under PyRunner, as the host had it under ours."""
+    """The first line of each log line: from LOGFILE under PyRunner, else as the task's process had it."""
 
 
 def case(name, preamble="", **columns):
@@ -145,7 +148,7 @@ class App:
 
     def finish(self):
         """Return what is seen of each row, or None if the job itself broke down."""
-        self._process.wait(120)
+        self._process.wait(1000)
         if not (self.root / "result.json").exists():
             return None
         result = json.loads((self.root / "result.json").read_text())
@@ -189,6 +192,7 @@ class App:
                 r"[restart after \1, \2 s]\n",
             ),
             (r"(?m)^( *\| )?  File .*\n(( *\| )?    .*\n)*", ""),
+            (r"<unprintable \w+ object>", "<exception str() failed>"),  # Python 3.8
             (r"(?m)^  \[Previous line repeated .*\n", ""),
             (r"0x[0-9a-f]+", "0x"),
             (r"Process-\d+(:\d+)*", "Process-N"),
@@ -199,91 +203,47 @@ class App:
         return text
 
 
-def run_under_pyrunner(root):
-    """Run the app in ``root`` with python-batch-runner's engine, noting the code of each poll."""
-    from pyrunner import PyRunner
-    from pyrunner.core.node import ExecutionNode
-
-    codes: dict[int, list[int]] = {}
-    poll = ExecutionNode.poll
-
-    def noting_poll(self, wait=False):
-        code = poll(self, wait)
-        if code is not None:
-            codes.setdefault(self.id, []).append(code)
-        return code
-
-    ExecutionNode.poll = noting_poll
-    sys.argv[1:] = ["-t", "50", "--nozip", "--silent"]
-    app = PyRunner(config_file=f"{root}/config/app_profile", proc_file=f"{root}/config/job.lst")
-    app.execute()
-    _leave(root, codes, app.context.shared_dict)
-
-
-class _Context(UserDict):
-    """The manager's dictionary that python-batch-runner's engine keeps the context in."""
-
-    def __init__(self, shared):
-        self.data = shared
-
-    def __iter__(self):
-        return iter(self.data.keys())
-
-
-def run_under_ours(root):
-    """Run the app in ``root`` row by row, each attempt in a process that ends as Airflow's do."""
+def run_under_ours(root, python):
+    """Run the app in ``root`` row by row, each attempt in a fork or in an interpreter of its own."""
+    _leave_out_airflows_logging()
     codes: dict[int, list[int]] = {}
     lines: dict[int, list[str]] = {}
-    with Manager() as manager:
-        context = _Context(manager.dict())
-        job = make_job(root)
-        for row in json.loads((root / "rows.json").read_text()):
-            number = row["id"]
-            for attempt in range(1, row["max_attempts"] + 1):
-                code, started, logged = _attempt(root, job, row, attempt, context)
-                lines.setdefault(number, []).extend(logged)
-                codes.setdefault(number, []).append(
-                    RETRIED if code > 0 and started and attempt < row["max_attempts"] else code
-                )
-                if code == 0 or not started:
-                    break
-        _leave(root, codes, context, lines=lines)
+    context = MemoryContext()
+    for row in json.loads((root / "rows.json").read_text()):
+        fields = {column: value for column, value in row.items() if column in Job._fields}
+        for attempt in range(1, row["max_attempts"] + 1):
+            ran = run_row(root, context, python, airflow={}, attempt=attempt, **fields)
+            goes_on = ran.code > 0 and ran.outcome.started and attempt < row["max_attempts"]
+            codes.setdefault(row["id"], []).append(RETRIED if goes_on else ran.code)
+            lines.setdefault(row["id"], []).extend(
+                f"{level} - {text}".split("\n")[0] for level, text in ran.lines
+            )
+            if not goes_on:
+                break
+    leave(root, codes, context.values, lines=lines)
 
 
-def _attempt(root, job, row, attempt, context):
-    """Return the attempt's code, whether there was a worker, and the lines it logged."""
-    result = root / "output" / f"{row['id']}.{attempt}.json"
-    pid = os.fork()
-    if not pid:
-        for descriptor, name in (
-            (0, os.devnull),
-            (1, result.with_suffix(".out")),
-            (2, result.with_suffix(".err")),
-        ):
-            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), descriptor)
-        host = MemoryHost(context)
-        job = job._replace(
-            attempt=attempt,
-            **{column: value for column, value in row.items() if column in Job._fields},
-        )
-        outcome = run_worker(job, host)
-        lines = [f"{level} - {text}".split("\n")[0] for level, text in host.lines]
-        result.write_text(json.dumps([outcome.code, outcome.started, lines]))
-        os._exit(0)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return json.loads(result.read_text()) if result.exists() else (status, True, [])
+def _leave_out_airflows_logging():
+    """Let ``logging`` and ``warnings`` be as Python has them, since PyRunner changes nothing there."""
+    show = warnings.showwarning
+    import_module("airflow.sdk")
+    warnings.showwarning = show
+    logging.getLogger().handlers.clear()
 
 
-def _leave(root, codes, context, **more):
-    left = {key: repr(value) for key, value in dict(context.items()).items() if isinstance(key, str)}
-    (root / "result.json").write_text(json.dumps({"codes": codes, "context": left, **more}))
+def ours(python):
+    """Return the command that runs an app under ours, in a process of its own."""
+    script = f"import sys; sys.path[:0] = {[str(REPOSITORY), HERE]!r}\nfrom pathlib import Path\n"
+    script += f"from differential_jobs import run_under_ours\nrun_under_ours(Path(sys.argv[1]), {python!r})"
+    return (sys.executable, "-c", script)
 
 
-def command(function, interpreter=(sys.executable,)):
-    """Return the command that calls one of these functions with a folder, in a process of its own."""
-    here = [str(REPOSITORY), str(Path(__file__).parent)]
-    script = (
-        f"import sys; sys.path[:0] = {here!r}; from pathlib import Path; import differential_jobs; "
-        f"differential_jobs.{function.__name__}(Path(sys.argv[1]))"
+def pyrunners(python):
+    """Return the command that runs an app with python-batch-runner, which is installed beside this Python."""
+    site = str(Path(find_spec("pyrunner").origin).parents[1])
+    script = f"import sys; sys.path[:0] = [{HERE!r}]; sys.path.append({site!r})\nfrom pathlib import Path\n"
+    return (
+        python or sys.executable,
+        "-c",
+        script + "import differential_engine as e; e.run(Path(sys.argv[1]))",
     )
-    return (*interpreter, "-c", script)

@@ -1,129 +1,83 @@
-"""A worker runs in any Python from 3.8 on, without Airflow, pydantic or python-batch-runner."""
+"""What a worker needs: any Python from 3.8 on, and nothing beside its standard library."""
 
 import ast
-import json
-import os
 import sys
 
 import pytest
-from worker_jobs import REPOSITORY, json_of, output_of, python, source, write
+from worker_jobs import REPOSITORY, output_of, python, run_row, write
 
 from pyrunner_airflow import ShellWorker, Worker
 from scripts.interpreters import INTERPRETERS
 
-PACKAGE = REPOSITORY / "pyrunner_airflow" / "worker"
-COMMANDS = [(path, "-I", "-S") for path in (sys.executable, *INTERPRETERS.values())]
-BARE = COMMANDS[0]
+SOURCES = [
+    path for room in ("worker", "values") for path in (REPOSITORY / "pyrunner_airflow" / room).glob("*.py")
+]
+BARE = [(path, "-I", "-S") for path in (sys.executable, *INTERPRETERS.values())]
+"""Commands that start a Python without any package."""
 
 
-IN_EACH = pytest.mark.parametrize("interpreter", COMMANDS, ids=lambda command: command[0])
-RUN_ROW = """
-import json
-from pathlib import Path
-from worker_jobs import run_row
-columns = json.loads(sys.argv[2])
-ran = run_row(Path(sys.argv[1]), **columns)
-loaded = [name for name in ("airflow", "pydantic", "pyrunner") if name in sys.modules]
-log = ran.log if columns.get("logfile") else None
-print(json.dumps([ran.code, ran.context, ran.lines, repr(ran.error), log, loaded]))
-"""
-
-
-@pytest.fixture
-def run_in(root):
-    """Run a row in an interpreter; return code, context, lines, error, LOGFILE, and what it left loaded."""
-    return lambda interpreter, **columns: json_of(
-        python(RUN_ROW, root, json.dumps(columns), interpreter=interpreter)
-    )
-
-
-@pytest.mark.parametrize("path", list(PACKAGE.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_module_is_python_3_8(path):
     ast.parse(path.read_text(), feature_version=(3, 8))
 
 
-@IN_EACH
+@pytest.mark.parametrize("interpreter", BARE, ids=lambda command: command[0])
 class TestAlone:
-    BODY = """
-    def run(self):
-        self.logger.info("logged")
-        print("printed")
-        self.context["answer"] = [len(self.argv), os.environ["APP_NAME"]]
-    def on_exit(self):
-        self.retcode = self.argv[0]
+    @pytest.mark.parametrize("base", ["pyrunner", "pyrunner.worker.abstract", "pyrunner_airflow"])
+    def test_a_worker_runs(self, root, interpreter, base):
+        own = write(root / "python", f'#!/bin/sh\nexec {" ".join(interpreter)} "$@"\n')
+        own.chmod(0o755)
+        text = f"""
+        import sys
+        from {base} import Worker
+        class W(Worker):
+            def run(self):
+                self.context["base"] = Worker.__module__
+                self.context["loaded"] = [name for name in ("airflow", "pydantic") if name in sys.modules]
+                return 3
+        """
+        write(root / "workers" / "workers.py", text)
+        ran = run_row(root, python=str(own))
+        assert (ran.code, ran.context) == (3, {"base": "pyrunner_airflow.worker.base", "loaded": []})
+
+    FIND_IMPORTS = """
+    from pyrunner_airflow.worker.app import find_app
+    from pyrunner_airflow.worker.loading import find_imports
+    def find(root): find_imports(find_app(root + "/job.lst"), root)
     """
 
-    @pytest.mark.parametrize("base", ["pyrunner", "pyrunner.worker.abstract", "pyrunner_airflow"])
-    def test_a_worker_runs(self, root, run_in, interpreter, base):
-        write(root / "workers" / "workers.py", source(self.BODY, "import os", base))
-        code, context, lines, _, log, loaded = run_in(interpreter, arguments=["3", "b"], logfile="x.log")
-        assert (code, context, lines, loaded) == (3, {"answer": [2, "job"]}, [["INFO", "logged"]], [])
-        assert "printed\n" in log
-
-    def test_a_profile_is_sourced(self, root, run_in, interpreter):
-        write(root / "config" / "app_profile", "export APP_NAME=$(date -u +%F)")
-        write(root / "workers" / "workers.py", source(self.BODY, "import os"))
-        assert run_in(interpreter, arguments=["0"])[1] == {"answer": [1, "2024-02-29"]}
-
-    def test_an_exception_comes_back(self, root, run_in, interpreter):
-        write(root / "workers" / "workers.py", source("def run(self): raise ValueError('bad')"))
-        assert run_in(interpreter)[::3] == [901, "ValueError('bad')"]
-
-    def test_a_shell_worker_runs(self, run_in, interpreter):
-        columns = {"module": "pyrunner", "worker": "ShellWorker", "arguments": ["echo hello; exit 3"]}
-        assert run_in(interpreter, **columns)[:3] == [3, {}, [["INFO", "hello"]]]
-
-    def test_the_stand_in_is_the_base_class_everywhere(self, interpreter):
+    def test_the_stand_in_is_the_base_class_everywhere(self, root, interpreter):
         """All the ways by which PyRunner's jobs import it, each of them ours."""
-        script = """
-        import os
-        from pyrunner_airflow.worker.loading import app_imports
-        from pyrunner_airflow import ShellWorker, Worker
-        with app_imports(sys.argv[1], sys.argv[1], "workers"):
-            import pyrunner, pyrunner.worker.abstract, pyrunner.worker.shellworker
-            assert pyrunner.Worker is pyrunner.worker.Worker is pyrunner.worker.abstract.Worker is Worker
-            assert pyrunner.ShellWorker is pyrunner.worker.shellworker.ShellWorker is ShellWorker
-        assert "pyrunner" not in sys.modules
-        try:
-            import pyrunner
-        except ModuleNotFoundError:
-            print("gone")
-        """
-        assert output_of(python(script, os.getcwd(), interpreter=interpreter)) == "gone\n"
+        script = f"""{self.FIND_IMPORTS}
+    find(sys.argv[1])
+    from pyrunner_airflow import ShellWorker, Worker
+    import pyrunner, pyrunner.worker.abstract, pyrunner.worker.shellworker
+    assert pyrunner.Worker is pyrunner.worker.Worker is pyrunner.worker.abstract.Worker is Worker
+    assert pyrunner.ShellWorker is pyrunner.worker.shellworker.ShellWorker is ShellWorker
+    """
+        output_of(python(script, root, interpreter=interpreter))
 
     def test_a_folder_called_pyrunner_does_not_hide_the_stand_in(self, tmp_path, interpreter):
         """As where all lists lie in dags/pyrunner, and Airflow has put dags on sys.path."""
-        root = tmp_path / "pyrunner" / "app"
-        write(root / "workers" / "workers.py", source("def run(self): return 3", base="pyrunner"))
-        script = """
-        from pathlib import Path
-        from worker_jobs import run_row
-        sys.path.append(sys.argv[1])
-        import pyrunner
-        ran = run_row(Path(sys.argv[1], "pyrunner", "app"))
-        assert ran.code == 3, ran.report
-        print(sys.modules["pyrunner"] is pyrunner and not hasattr(pyrunner, "Worker"))
-        """
-        assert output_of(python(script, tmp_path, interpreter=interpreter)) == "True\n"
+        (tmp_path / "pyrunner" / "app").mkdir(parents=True)
+        script = f"""{self.FIND_IMPORTS}
+    sys.path.append(sys.argv[1])
+    import pyrunner
+    find(sys.argv[1] + "/pyrunner/app")
+    from pyrunner import Worker
+    """
+        output_of(python(script, tmp_path, interpreter=interpreter))
 
-    def test_the_folder_may_be_imported_under_another_name(self, root, interpreter):
-        """As a copy beside other things in an interpreter of its own."""
-        write(root / "workers" / "workers.py", "from worker import Worker\nclass W(Worker):\n  run = print")
-        script = """
-        sys.path.insert(0, sys.argv[1])
-        from worker.loading import app_imports, load_worker
-        with app_imports(sys.argv[2], sys.argv[2] + "/workers", "workers"):
-            print(load_worker("workers", "W", []).__name__, "pyrunner_airflow" in sys.modules)
-        """
-        output = output_of(python(script, PACKAGE.parent, root, interpreter=interpreter))
-        assert output == "W False\n"
+    def test_every_module_can_be_imported(self, interpreter):
+        modules = [f"import pyrunner_airflow.{path.parent.name}.{path.stem}" for path in SOURCES]
+        output_of(python("\n".join(modules), interpreter=interpreter))
 
 
 @pytest.mark.parametrize(
     "statement",
     [
         "import pyrunner_airflow",
-        "import pyrunner_airflow.worker.running",
+        "import pyrunner_airflow.worker.child",
         "from pyrunner_airflow import Worker, ShellWorker",
         "import pyrunner_airflow; pyrunner_airflow.Worker",
     ],
@@ -131,15 +85,6 @@ class TestAlone:
 def test_importing_worker_loads_nothing_else(statement):
     script = f"{statement}\nprint([m for m in ('airflow', 'pydantic', 'pyrunner') if m in sys.modules])"
     assert output_of(python(script)) == "[]\n"
-
-
-def test_the_package_is_standard_library_only():
-    script = """
-    import pyrunner_airflow.worker.interpreter, pyrunner_airflow.worker.remote
-    top = {name.split(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
-    print(sorted(name for name in top if not name.startswith(("__", "_"))))
-    """
-    assert output_of(python(script, interpreter=BARE)) == "['pyrunner_airflow']\n"
 
 
 class TestByHand:

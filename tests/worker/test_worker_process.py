@@ -200,6 +200,22 @@ class TestChildren:
         assert run_in_fork(body, preamble).code == 0
         assert capfd.readouterr().out == "[1, 2] [1, 4]\n"
 
+    def test_one_that_is_ended_as_soon_as_it_is_started_ends(self, run):
+        """SIGTERM comes before its Python does anything."""
+        ran = run(
+            """
+            def run(self):
+                for _ in range(50):
+                    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+                    child.start()
+                    child.terminate()
+                    child.join()
+                    assert child.exitcode == -15
+            """,
+            "import multiprocessing, time",
+        )
+        assert ran.error is None
+
     @pytest.mark.parametrize("base", ["pyrunner_airflow", "pyrunner"])
     @pytest.mark.parametrize(
         ("end", "status"),
