@@ -7,7 +7,7 @@ import io
 from importlib import import_module
 from typing import Any
 
-from .kind import ANY, HINT, Kind, Refused, shown
+from .kind import HINT, Kind, Refused, shown
 from .standard import ZONE, ZONE_NAME
 
 _EXECUTED = [base64.b64encode(b" " * shift + b"arrow.py_extension_type")[4:-4] for shift in range(3)]
@@ -57,7 +57,7 @@ def _from_parquet(content: bytes) -> Any:
     return import_module("pyarrow.parquet").ParquetFile(io.BytesIO(content)).read().to_pandas()
 
 
-def _dump_frame(frame: Any) -> list[Any]:
+def _dump_frame(frame: Any) -> dict[str, Any]:
     freq = frame.index.freqstr if frame.index.dtype.kind in "mM" else None
     bare = frame.copy(deep=False)
     bare.attrs = {}
@@ -65,19 +65,18 @@ def _dump_frame(frame: Any) -> list[Any]:
         bare.index = frame.index.copy(deep=True)  # else pandas 1 and 2 share the frequency
         bare.index.freq = None
     try:
-        return [_to_parquet(bare), freq, frame.attrs]
+        return {"freq": freq, "attrs": frame.attrs, "parquet": _to_parquet(bare)}
     except ImportError as error:
         raise Refused("which travels as Parquet: install pyarrow beside pandas") from error
     except Exception as error:  # whatever pyarrow raises
         raise Refused(_frame_fault(bare)) from error
 
 
-def _load_frame(data: list[Any]) -> Any:
-    content, freq, attrs = data
-    frame = _from_parquet(content)
-    if freq:
-        frame.index.freq = freq
-    frame.attrs = attrs
+def _load_frame(data: dict[str, Any]) -> Any:
+    frame = _from_parquet(data["parquet"])
+    if data["freq"]:
+        frame.index.freq = data["freq"]
+    frame.attrs = data["attrs"]
     return frame
 
 
@@ -115,11 +114,12 @@ def _frame_fault(frame: Any, back: Any = None) -> str | None:
     )
 
 
-def _load_series(data: list[Any]) -> Any:
-    name, frame = data
-    series = frame["values"]
-    series.name = name
-    return series
+def _dump_series(series: Any) -> dict[str, Any]:
+    return {"name": series.name, **_dump_frame(series.to_frame("values"))}
+
+
+def _load_series(data: dict[str, Any]) -> Any:
+    return _load_frame(data)["values"].rename(data["name"])
 
 
 def _unit(value: Any) -> str:
@@ -145,14 +145,12 @@ def _load_delta(data: list[Any]) -> Any:
 
 
 _ARRAY = [bytes, bool]
-_FRAME = [bytes, (None, str), dict]
+_FRAME = {"freq": (None, str), "attrs": dict, "parquet": bytes}
 KINDS: dict[str, Kind] = {
     "numpy.ndarray": Kind(None, _ARRAY, _dump_array, _load_array, _array_fault),
     "numpy.generic": Kind(None, _ARRAY, _dump_array, lambda d: _load_array(d)[()], _array_fault),
     "pandas.DataFrame": Kind(None, _FRAME, _dump_frame, _load_frame, _frame_fault),
-    "pandas.Series": Kind(
-        None, [ANY, "pandas.DataFrame"], lambda v: [v.name, v.to_frame("values")], _load_series
-    ),
+    "pandas.Series": Kind(None, _FRAME, _dump_series, _load_series),
     "pandas.Timestamp": Kind(None, [str, str, (*ZONE, ZONE_NAME)], _dump_timestamp, _load_timestamp),
     "pandas.Timedelta": Kind(
         None, [int, str], lambda v: [int(v.asm8.astype("int64")), _unit(v)], _load_delta

@@ -14,7 +14,15 @@ _SHOWN_LENGTH = 50  # characters of a key or value in an error
 
 
 class Refused(Exception):
-    """Why a value cannot travel, to follow "... is a <type>, "."""
+    """
+    Why a value cannot travel, to follow "... is a <type>, ".
+
+    :ivar path: where it stands in what is encoded.
+    :ivar type: its type, if it is not what is encoded itself.
+    """
+
+    path = ""
+    type: type | None = None
 
 
 class Kind(NamedTuple):
@@ -25,7 +33,7 @@ class Kind(NamedTuple):
     shape: Any
     """The shape of what :attr:`dump` returns: see :func:`fits`."""
     dump: Callable[[Any], Any]
-    """Returns what the value is made of: something that can be encoded in turn."""
+    """Returns what the value is made of, to be encoded in turn; a dictionary is one of its attributes."""
     load: Callable[[Any], Any]
     """Makes the value again of what fits :attr:`shape`, or raises any exception."""
     fault: Callable[[Any, Any], str | None] | None = None
@@ -38,7 +46,8 @@ def fits(data: Any, shape: Any) -> bool:
 
     :param shape: an exact type; the full name of one, whose library may not be there; a pattern of text;
         None; a tuple of shapes of which one must fit; a list of shapes, one for each item, or of one shape
-        and ``...`` for any number of such items; or :data:`ANY`.
+        and ``...`` for any number of such items; a dictionary of shapes that items of one have; or
+        :data:`ANY`.
     """
     if isinstance(shape, tuple):
         return any(fits(data, one) for one in shape)
@@ -47,6 +56,8 @@ def fits(data: Any, shape: Any) -> bool:
             return False
         shapes = [shape[0]] * len(data) if shape[-1] is ... else shape
         return len(data) == len(shapes) and all(map(fits, data, shapes))
+    if isinstance(shape, dict):
+        return type(data) is dict and all(fits(data.get(key), one) for key, one in shape.items())
     if isinstance(shape, str):
         return library_name(type(data)) == shape
     if isinstance(shape, re.Pattern):

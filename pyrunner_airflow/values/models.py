@@ -49,11 +49,11 @@ def field_names(cls: Any) -> list[str] | None:
     return [field.name for field in cls.__attrs_attrs__] if hasattr(cls, "__attrs_attrs__") else None
 
 
-def state_of(model: Any) -> dict[str, Any]:
-    """Return all attributes of a model; pydantic's fields are in its ``__dict__``."""
+def _attributes(model: Any) -> dict[str, Any]:
     if _is_pydantic(type(model)):
         state = dict(sys.modules["pydantic"].BaseModel.__getstate__(model))
-        return {**state.pop("__private_attribute_values__", {}), **state}  # pydantic 1 has these
+        private = state.pop("__private_attribute_values__", {})  # pydantic 1 has these
+        return {**private, **state.pop("__dict__"), **state}
     slots = {name: getattr(model, name) for name in field_names(type(model)) or () if hasattr(model, name)}
     return {**slots, **getattr(model, "__dict__", {})}
 
@@ -98,18 +98,17 @@ def _load_enum(allowed: Allowed, data: list[Any]) -> Enum:
     return cls(data[1]) if issubclass(cls, Flag) else cls[data[1]]
 
 
-def _dump_model(allowed: Allowed, value: Any) -> list[Any]:
+def _dump_model(allowed: Allowed, value: Any) -> dict[str, Any]:
     name = full_name(type(value))
     if not allowed.allows(name):
         raise Refused(
             f"which no other task may load: add {name} to {_OPTION}, or store a dictionary of its fields"
         )
-    return [_address(value), state_of(value)]
+    return {"class": _address(value), **_attributes(value)}
 
 
-def _load_model(allowed: Allowed, data: list[Any]) -> Any:
-    address, state = data
-    cls: Any = _find(allowed, address)
+def _load_model(allowed: Allowed, data: dict[str, Any]) -> Any:
+    cls: Any = _find(allowed, data.pop("class"))
     if not allowed.allows(full_name(cls)):
         raise ValueError(f"{full_name(cls)} is not in {_OPTION}")
     names = field_names(cls)
@@ -117,7 +116,7 @@ def _load_model(allowed: Allowed, data: list[Any]) -> Any:
         raise ValueError(f"{full_name(cls)} is no dataclass, attrs class or pydantic model")
     # As copy.copy() does: a constructor may not take all that the model holds, or may change it.
     model = object.__new__(cls)
-    for name, item in state.items():
+    for name, item in data.items():
         object.__setattr__(model, name, item)
     missing = [name for name in names if not hasattr(model, name)]
     if missing:
@@ -129,5 +128,5 @@ def kinds(allowed: Allowed) -> dict[str, Kind]:
     """Return the kinds, by the name under which they are stored."""
     return {
         "enum": Kind(None, [str, (str, int)], _dump_enum, partial(_load_enum, allowed)),
-        "model": Kind(None, [str, dict], partial(_dump_model, allowed), partial(_load_model, allowed)),
+        "model": Kind(None, {"class": str}, partial(_dump_model, allowed), partial(_load_model, allowed)),
     }

@@ -10,7 +10,8 @@ from decimal import Decimal
 from functools import partial
 from importlib import import_module
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
-from typing import Any
+from typing import Any, Callable
+from uuid import UUID
 
 from .kind import ANY, Kind, Refused
 
@@ -23,15 +24,10 @@ _FACTORIES: dict[str | None, Any] = {
     None: None,
     **{cls.__name__: cls for cls in (list, dict, set, tuple, str, int, float, bool, bytes, deque)},
 }
-_load_bytes = partial(base64.b64decode, validate=True)
 
 
 def _dump_str(value: str) -> str:
     return value.encode("unicode_escape").decode().replace("@", r"\x40")
-
-
-def _dump_bytes(value: bytes | bytearray) -> str:
-    return base64.b64encode(value).decode()
 
 
 def _pairs(value: dict[Any, Any]) -> list[Any]:
@@ -42,7 +38,7 @@ def _dump_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
     factory: Any = value.default_factory
     if factory not in _FACTORIES.values():
         raise Refused("whose default factory is none of Python's own types: store dict(...) of it")
-    return [factory and factory.__name__, _pairs(value)]
+    return [factory and factory.__name__, dict(value)]
 
 
 def _dump_time(value: datetime | time) -> list[Any]:
@@ -54,9 +50,8 @@ def _dump_time(value: datetime | time) -> list[Any]:
     return [text, value.tzinfo, value.fold if is_counted else 0]
 
 
-def _load_time(name: str, data: list[Any]) -> Any:
+def _load_time(cls: Any, data: list[Any]) -> Any:
     text, zone, fold = data
-    cls = _class(name)
     plain: Any = datetime if issubclass(cls, datetime) else time
     return plain.replace(cls.fromisoformat(text), tzinfo=zone, fold=fold)
 
@@ -66,58 +61,49 @@ def _dump_duration(value: Any) -> list[int]:
     return [rest.days, rest.seconds, rest.microseconds, 0, 0, 0, 0, value.years, value.months]
 
 
-def _class(name: str) -> Any:
-    """Return the class of a library, which is imported."""
-    module, _, attribute = name.partition(".")
-    return getattr(import_module(module), attribute)
+def _of_one(cls: Any, argument: Any) -> Any:
+    return cls(argument)
 
 
-def _make(name: str, arguments: list[Any]) -> Any:
-    return _class(name)(*arguments)
+def _of_many(cls: Any, arguments: list[Any]) -> Any:
+    return cls(*arguments)
 
 
-_PAIRS = [[ANY, ANY], ...]
-_MOMENT = [str, ZONE, int]
+def _load(load: Callable[[Any, Any], Any], cls: type | str, data: Any) -> Any:
+    if isinstance(cls, str):
+        module, _, name = cls.partition(".")
+        cls = getattr(import_module(module), name)
+    return load(cls, data)
+
+
 _DAY = ("pendulum.DateTime", "pendulum.Date")
 _PATHS = (PosixPath, PurePosixPath, PureWindowsPath, WindowsPath)
-KINDS: dict[str, Kind] = {
-    "str": Kind(str, str, _dump_str, lambda d: d.encode("ascii").decode("unicode_escape")),
-    "int": Kind(int, str, hex, lambda d: int(d, 16)),
-    "float": Kind(float, str, repr, float),
-    "complex": Kind(complex, [float, float], lambda v: [v.real, v.imag], lambda d: complex(*d)),
-    "bytes": Kind(bytes, str, _dump_bytes, _load_bytes),
-    "bytearray": Kind(bytearray, str, _dump_bytes, lambda d: bytearray(_load_bytes(d))),
-    **{cls.__name__: Kind(cls, list, list, cls) for cls in (tuple, set, frozenset)},
-    **{cls.__name__: Kind(cls, _PAIRS, _pairs, cls) for cls in (dict, OrderedDict)},
-    "defaultdict": Kind(
-        defaultdict, [(None, str), _PAIRS], _dump_defaultdict, lambda d: defaultdict(_FACTORIES[d[0]], d[1])
-    ),
-    "deque": Kind(deque, [list, (None, int)], lambda v: [list(v), v.maxlen], lambda d: deque(*d)),
-    **{cls.__name__: Kind(cls, str, str, cls) for cls in (Decimal, *_PATHS)},
-    "date": Kind(date, str, date.isoformat, date.fromisoformat),
-    "datetime": Kind(datetime, _MOMENT, _dump_time, partial(_load_time, "datetime.datetime")),
-    "time": Kind(time, _MOMENT, _dump_time, partial(_load_time, "datetime.time")),
-    "timedelta": Kind(
-        timedelta, [int] * 3, lambda v: [v.days, v.seconds, v.microseconds], lambda d: timedelta(*d)
-    ),
-    "timezone": Kind(
-        timezone, ([timedelta], [timedelta, str]), lambda v: list(v.__getinitargs__()), lambda d: timezone(*d)
-    ),
-    **{
-        name: Kind(None, _MOMENT, _dump_time, partial(_load_time, name))
-        for name in ("pendulum.DateTime", "pendulum.Time")
-    },
-    **{
-        name: Kind(None, shape, dump, partial(_make, name))
-        for name, shape, dump in (
-            ("uuid.UUID", [str], lambda v: [str(v)]),
-            ("zoneinfo.ZoneInfo", [ZONE_NAME], lambda v: [v.key]),
-            ("pendulum.Timezone", [ZONE_NAME], lambda v: [v.key]),
-            ("pendulum.FixedTimezone", [int, str], lambda v: [v.offset, v.name]),
-            ("pendulum.Date", [int] * 3, lambda v: [v.year, v.month, v.day]),
-            ("pendulum.Duration", [int] * 9, _dump_duration),
-            ("pendulum.Interval", [_DAY, _DAY], lambda v: [v.start, v.end]),
-        )
-    },
+_TABLE: list[tuple[list[type | str], Any, Callable[[Any], Any], Callable[[Any, Any], Any]]] = [
+    ([tuple, set, frozenset], list, list, _of_one),
+    ([float, complex, Decimal, UUID, *_PATHS], str, str, _of_one),
+    ([str], str, _dump_str, lambda _, d: d.encode("ascii").decode("unicode_escape")),
+    ([int], str, hex, lambda _, d: int(d, 16)),
+    ([bytes], str, lambda v: base64.b64encode(v).decode(), lambda _, d: base64.b64decode(d, validate=True)),
+    ([bytearray], bytes, bytes, _of_one),
+    ([dict], [[ANY, ANY], ...], _pairs, _of_one),
+    ([OrderedDict], [dict], lambda v: [dict(v)], _of_many),
+    ([defaultdict], [(None, str), dict], _dump_defaultdict, lambda cls, d: cls(_FACTORIES[d[0]], d[1])),
+    ([deque], [list, (None, int)], lambda v: [list(v), v.maxlen], _of_many),
+    ([datetime, time, "pendulum.DateTime", "pendulum.Time"], [str, ZONE, int], _dump_time, _load_time),
+    ([date, "pendulum.Date"], [int] * 3, lambda v: [v.year, v.month, v.day], _of_many),
+    ([timedelta], [int] * 3, lambda v: [v.days, v.seconds, v.microseconds], _of_many),
+    ([timezone], ([timedelta], [timedelta, str]), lambda v: list(v.__getinitargs__()), _of_many),
+    (["zoneinfo.ZoneInfo", "pendulum.Timezone"], [ZONE_NAME], lambda v: [v.key], _of_many),
+    (["pendulum.FixedTimezone"], [int, str], lambda v: [v.offset, v.name], _of_many),
+    (["pendulum.Duration"], [int] * 9, _dump_duration, _of_many),
+    (["pendulum.Interval"], [_DAY, _DAY], lambda v: [v.start, v.end], _of_many),
+]
+"""Classes, or their names in libraries that may not be there: the shape of what they are made of, dump, load."""
+KINDS = {
+    cls if isinstance(cls, str) else cls.__name__: Kind(
+        None if isinstance(cls, str) else cls, shape, dump, partial(_load, load, cls)
+    )
+    for classes, shape, dump, load in _TABLE
+    for cls in classes
 }
-"""By the name under which they are stored: that of their class, in its library if it is not always there."""
+"""By the name under which they are stored: that of their class."""
