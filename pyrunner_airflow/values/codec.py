@@ -16,13 +16,13 @@ from contextlib import suppress
 from enum import Enum
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
-from . import arrays, models, standard
-from .kind import HINT, Kind, Refused, fits, full_name, library_name, shown
+from . import arrays, kinds, models
+from .kinds import HINT, TYPES, Kind, Refused, fits, full_name, is_a, library_name, shown
 from .models import Allowed, field_names
 
 TAG, VALUE = "__pyrunner__", "value"
 MAX_DEPTH = 90
-"""How deep values may be nested; what they are stored as is up to two levels deeper, and MySQL's limit is 100."""
+"""How deep values may be nested. Their JSON may be two levels deeper; MySQL's limit is 100."""
 ORDERS_LENGTH = 4000
 """How many characters the keys in :attr:`Encoded.orders` may have, since every task below stores them too."""
 
@@ -35,8 +35,7 @@ _ITEM, _KEY, _ELEMENT, _ATTRIBUTE = "[{1}]", " key {1}", " element {1}", ".{0}"
 """How an error writes the step from a value to a part of it, whose key is {0}, as it is shown {1}."""
 _PATH_LENGTH = 300  # of what an error shows
 _ATOMS = frozenset({int, float, bool, str, type(None)})
-_KINDS = {**standard.KINDS, **arrays.KINDS}
-_NAMES = {kind.type: name for name, kind in _KINDS.items() if kind.type is not None}
+_KINDS: dict[Any, Kind] = {**kinds.KINDS, **arrays.KINDS}
 
 
 class ContextValueError(ValueError):
@@ -74,13 +73,10 @@ class Codec:
         encoder = _Encoder(self)
         try:
             data = encoder.encode(value, 0)
-        except RecursionError as error:
-            raise ContextValueError(f"value is nested too deep: {HINT}") from error
         except Refused as error:
-            path = f"value{error.path}"
-            if len(path) > _PATH_LENGTH:
-                path = f"{path[: _PATH_LENGTH // 2]}...{path[-_PATH_LENGTH // 2 :]}"
-            raise ContextValueError(f"{path} is a {full_name(error.type or type(value))}, {error}") from error
+            path = error.path if len(error.path) < _PATH_LENGTH else f"...{error.path[-_PATH_LENGTH:]}"
+            cls = full_name(error.type or type(value))
+            raise ContextValueError(f"value{path} is a {cls}, {error}") from error
         return Encoded(data, encoder.orders or None)
 
     def decode(self, data: Any, orders: Sequence[Sequence[str]] | None = None) -> Any:
@@ -108,13 +104,10 @@ class Codec:
             keys = order_of.get(frozenset(data), data) if order_of else data
             return {key: self._decode(data[key], order_of) for key in keys}
         name = data[TAG]
-        if type(name) is not str or name not in self.kinds:
-            raise ContextValueError(
-                f"it holds a value of the kind {name!s:.50}, which {sys.executable} does not know: "
-                f"let the row that writes it store text, numbers, lists and dictionaries"
-            )
-        kind = self.kinds[name]
         try:
+            kind = self.kinds.get(name)
+            if kind is None:
+                raise ValueError("this version does not know it")
             made_of = self._decode(data[VALUE], order_of)
             if not fits(made_of, kind.shape):
                 raise ValueError(f"it is not made of {shown(data[VALUE])}")
@@ -122,9 +115,8 @@ class Codec:
         except (ContextValueError, RecursionError):
             raise
         except Exception as error:  # a library that is missing, or whatever a forged value leads to
-            raise ContextValueError(
-                f"it holds a value of the kind {name}, which {sys.executable} cannot read: {error!s:.300}"
-            ) from error
+            where = f"it holds a value of the kind {name!s:.50}, which {sys.executable} cannot read"
+            raise ContextValueError(f"{where}: {error!s:.300}") from error
 
 
 class _Encoder:
@@ -167,8 +159,14 @@ class _Encoder:
         else:
             made_of = self.encode(data, depth + 1)
         form = {TAG: name, VALUE: made_of}
-        if kind.type is None:
-            self._try(value, kind, form)
+        if cls not in TYPES:
+            back = None
+            with suppress(Exception):  # whatever the object's own methods raise
+                back = self._codec.decode(form)
+            if type(back) is not cls:
+                raise Refused(f"which would come back different: {HINT}")
+            if kind.check:
+                kind.check(value, back)
         return form
 
     def _encode_all(self, step: str, parts: Iterable[tuple[Any, Any]], depth: int) -> list[Any]:
@@ -190,43 +188,32 @@ class _Encoder:
         return {TAG: "dict", VALUE: [list(pair) for pair in zip(keys, items)]}
 
     def _is_plain_dict(self, value: dict[Any, Any]) -> bool:
-        """Say whether a dictionary comes back from JSON, its keys in their order."""
+        """Say whether a dictionary comes back from JSON, noting the order of its keys if that changes it."""
         if any(type(key) is not str for key in value):
             return False
         order = tuple(value)
         keys = frozenset(order)
         if keys not in self._order_of:
-            self._order_of[keys] = order if self._comes_back(order) else None
+            is_plain = _RESERVED.isdisjoint(keys) and all(map(_is_plain, keys))
+            if is_plain and order != tuple(sorted(order, key=lambda key: (len(key.encode()), key.encode()))):
+                length = sum(map(len, order))
+                is_plain = length <= self._room
+                if is_plain:
+                    self._room -= length
+                    self.orders.append(list(order))
+            self._order_of[keys] = order if is_plain else None
         return self._order_of[keys] == order
-
-    def _comes_back(self, order: tuple[str, ...]) -> bool:
-        """Say whether keys come back in an order, which is noted if JSON changes it."""
-        if not _RESERVED.isdisjoint(order) or not all(map(_is_storable, order)):
-            return False
-        if order != tuple(sorted(order, key=lambda key: (len(key.encode()), key.encode()))):
-            length = sum(map(len, order))
-            if length > self._room:
-                return False
-            self._room -= length
-            self.orders.append(list(order))
-        return True
-
-    def _try(self, value: Any, kind: Kind, form: Any) -> None:
-        """Raise Refused if a form does not become the value that it was made of."""
-        fault: str | None = f"which would come back different: {HINT}"
-        with suppress(Exception):  # whatever the object's own methods raise
-            back = self._codec.decode(form)
-            if type(back) is type(value):
-                fault = kind.fault(value, back) if kind.fault else None
-        if fault:
-            raise Refused(fault)
 
 
 def _is_plain(value: Any) -> bool:
     """Say whether a value is text, a number, a bool or None that every database gives back as it was."""
     cls = type(value)
     if cls is str:
-        return _is_storable(value) and ("@version=" not in value or not _PLACEHOLDER.match(value))
+        return (
+            "\0" not in value
+            and (value.isascii() or value.encode(errors="ignore").decode() == value)
+            and ("@version=" not in value or not _PLACEHOLDER.match(value))
+        )
     if cls is int:
         return bool(-(2**63) <= value < 2**63)
     if cls is float:
@@ -235,26 +222,18 @@ def _is_plain(value: Any) -> bool:
     return value is None or cls is bool
 
 
-def _is_storable(text: str) -> bool:
-    try:
-        return "\0" not in text and (text.isascii() or bool(text.encode()))
-    except UnicodeEncodeError:
-        return False
-
-
 def _kind_of(value: Any) -> str:
     """Return the name of a value's kind; raises Refused if it has none."""
     cls = type(value)
-    name = _NAMES.get(cls) or library_name(cls)
+    name = TYPES.get(cls) or library_name(cls)
     if name in _KINDS:
         return name
     if isinstance(value, Enum):
         return "enum"
-    numpy = sys.modules.get("numpy")
-    if numpy and isinstance(value, numpy.generic):
+    if is_a(cls, "numpy.generic"):
         return "numpy.generic"
     for base in cls.__mro__:
-        if base in _NAMES or base is list:
+        if base in TYPES or base is list:
             raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
     if field_names(cls) is None:
         raise Refused(f"{_CANNOT}: {HINT}")

@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, NamedTuple
 
-from .kind import Kind, Refused, full_name
+from .kinds import Kind, Refused, full_name, is_a
 
 _OPTION = "[core] allowed_deserialization_classes"
 
@@ -34,23 +34,17 @@ class Allowed(NamedTuple):
         )
 
 
-def _is_pydantic(cls: type) -> bool:
-    pydantic = sys.modules.get("pydantic")
-    return pydantic is not None and issubclass(cls, pydantic.BaseModel)
-
-
 def field_names(cls: Any) -> list[str] | None:
     """Return the fields of a dataclass, attrs class or pydantic model, or None for any other class."""
-    if _is_pydantic(cls):
+    if is_a(cls, "pydantic.BaseModel"):
         return list(cls.model_fields if hasattr(cls, "model_fields") else cls.__fields__)  # pydantic 2, 1
-    dataclasses = sys.modules.get("dataclasses")
-    if dataclasses and dataclasses.is_dataclass(cls):
-        return [field.name for field in dataclasses.fields(cls)]
+    if hasattr(cls, "__dataclass_fields__"):
+        return [field.name for field in sys.modules["dataclasses"].fields(cls)]
     return [field.name for field in cls.__attrs_attrs__] if hasattr(cls, "__attrs_attrs__") else None
 
 
 def _attributes(model: Any) -> dict[str, Any]:
-    if _is_pydantic(type(model)):
+    if is_a(type(model), "pydantic.BaseModel"):
         state = dict(sys.modules["pydantic"].BaseModel.__getstate__(model))
         private = state.pop("__private_attribute_values__", {})  # pydantic 1 has these
         return {**private, **state.pop("__dict__"), **state}
@@ -72,7 +66,7 @@ def _address(value: Any) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
-def _find(allowed: Allowed, address: str) -> type:
+def _find(allowed: Allowed, address: str) -> Any:
     module_name, name = address.split(":")
     if module_name not in sys.modules and not allowed.allows(f"{module_name}.{name}"):
         raise ValueError(
@@ -82,8 +76,6 @@ def _find(allowed: Allowed, address: str) -> type:
     found: Any = sys.modules.get(module_name) or importlib.import_module(module_name)
     for part in name.split("."):
         found = vars(found)[part]  # getattr may run code
-    if not isinstance(found, type):
-        raise ValueError(f"{module_name}.{name} is no class")
     return found
 
 
@@ -91,7 +83,7 @@ def _dump_enum(value: Enum) -> list[Any]:
     return [_address(value), value.value if isinstance(value, Flag) else value.name]
 
 
-def _load_enum(allowed: Allowed, data: list[Any]) -> Enum:
+def _load_enum(allowed: Allowed, data: list[Any]) -> Any:
     cls = _find(allowed, data[0])
     if not issubclass(cls, Enum):
         raise ValueError(f"{full_name(cls)} is no Enum")
@@ -108,7 +100,7 @@ def _dump_model(allowed: Allowed, value: Any) -> dict[str, Any]:
 
 
 def _load_model(allowed: Allowed, data: dict[str, Any]) -> Any:
-    cls: Any = _find(allowed, data.pop("class"))
+    cls = _find(allowed, data.pop("class"))
     if not allowed.allows(full_name(cls)):
         raise ValueError(f"{full_name(cls)} is not in {_OPTION}")
     names = field_names(cls)
@@ -118,15 +110,15 @@ def _load_model(allowed: Allowed, data: dict[str, Any]) -> Any:
     model = object.__new__(cls)
     for name, item in data.items():
         object.__setattr__(model, name, item)
-    missing = [name for name in names if not hasattr(model, name)]
-    if missing:
-        raise ValueError(f"a {full_name(cls)} without {', '.join(missing)}")
+    for name in names:
+        getattr(model, name)  # which raises, if it is not there
     return model
 
 
 def kinds(allowed: Allowed) -> dict[str, Kind]:
     """Return the kinds, by the name under which they are stored."""
+    load_enum, load_model = partial(_load_enum, allowed), partial(_load_model, allowed)
     return {
-        "enum": Kind(None, [str, (str, int)], _dump_enum, partial(_load_enum, allowed)),
-        "model": Kind(None, {"class": str}, partial(_dump_model, allowed), partial(_load_model, allowed)),
+        "enum": Kind([str, (str, int)], _dump_enum, load_enum),
+        "model": Kind({"class": str}, partial(_dump_model, allowed), load_model),
     }
