@@ -7,7 +7,9 @@ and a person can read it; the rest as it is encoded.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,9 +21,7 @@ from airflow.sdk.serde import deserialize, serialize
 from pyrunner_airflow.values import TAG, VALUE, Allowed, Codec, ContextValueError
 
 _CONTAINERS = {"tuple": tuple, "set": set, "frozenset": frozenset}
-_CARRIED = frozenset(
-    {"Decimal", "date", "datetime", "pendulum.Date", "pendulum.DateTime", "timedelta", "uuid.UUID"}
-)
+_CARRIED = {"Decimal", "UUID", "date", "datetime", "pendulum.Date", "pendulum.DateTime", "timedelta"}
 """The other kinds that Airflow carries, though not all of their values unchanged."""
 _CODEC = Codec(Allowed([], []))
 
@@ -47,12 +47,10 @@ def to_xcom(data: Any) -> Any:
     if kind in _CARRIED:
         value = _CODEC.decode(data)
         return value if _is_carried(value, data) else data
-    if kind not in _CONTAINERS or (kind != "set" and not _backend_is_airflows()):
-        return data
-    try:
-        return _CONTAINERS[kind](map(to_xcom, data[VALUE]))
-    except TypeError:  # what stays encoded is a dictionary, which no set holds
-        return data
+    if kind == "set" or (kind in _CONTAINERS and _backend_is_airflows()):
+        with suppress(TypeError):  # what stays encoded is a dictionary, which no set holds
+            return _CONTAINERS[kind](map(to_xcom, data[VALUE]))
+    return data
 
 
 def from_xcom(value: Any) -> Any:
@@ -84,19 +82,11 @@ def _encoded(value: Any, codec: Codec) -> Any:
 
 def _is_carried(value: Any, data: Any) -> bool:
     """Say whether Airflow gives a value back equal, from any database."""
-    if "E" in data[VALUE]:  # to a Decimal Airflow may write out all its zeros
-        return False
-    try:
-        form = serialize(value)
-        return _is_plain(form) and _encoded(deserialize(form), _CODEC) == data
-    except Exception:  # whatever its own methods raise: of its first day, of Decimal("NaN")
-        return False
-
-
-def _is_plain(form: Any) -> bool:
-    if type(form) in (list, dict):
-        return all(map(_is_plain, form.values() if type(form) is dict else form))
-    return _CODEC.encode(form).data is form
+    with suppress(Exception):  # whatever its own methods raise: of its first day, of Decimal("NaN")
+        # Of a Decimal Airflow makes a number, which databases may change, with all its zeros.
+        is_plain = type(value) is not Decimal or (abs(value) < 10**16 and str(value) != "-0.0")
+        return is_plain and _encoded(deserialize(serialize(value)), _CODEC) == data
+    return False
 
 
 @cache

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import deque
 from contextlib import suppress
 from enum import Enum
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
-from . import arrays, models, standard
-from .kind import HINT, Kind, Refused, fits, full_name, library_name, shown
-from .models import Allowed, field_names, state_of
+from . import arrays, kinds, models
+from .kinds import HINT, TYPES, Kind, Refused, fits, full_name, is_a, library_name, shown
+from .models import Allowed, field_names
 
 TAG, VALUE = "__pyrunner__", "value"
 MAX_DEPTH = 90
-"""How deep the arrays and objects of stored JSON are nested; MySQL's limit is 100."""
+"""How deep values may be nested. Their JSON may be two levels deeper; MySQL's limit is 100."""
 ORDERS_LENGTH = 4000
 """How many characters the keys in :attr:`Encoded.orders` may have, since every task below stores them too."""
 
@@ -32,10 +31,11 @@ _RESERVED = frozenset({TAG, "__classname__", "__id__", "__var"})
 _PLACEHOLDER = re.compile(r"[\w.]+@version=\d+\(")
 """How Airflow's XCom tab shows an object, such as a date; saved there, this text takes its place."""
 _CANNOT = "which cannot travel to another task"
+_ITEM, _KEY, _ELEMENT, _ATTRIBUTE = "[{1}]", " key {1}", " element {1}", ".{0}"
+"""How an error writes the step from a value to a part of it, whose key is {0}, as it is shown {1}."""
 _PATH_LENGTH = 300  # of what an error shows
 _ATOMS = frozenset({int, float, bool, str, type(None)})
-_KINDS = {**standard.KINDS, **arrays.KINDS}
-_NAMES = {kind.type: name for name, kind in _KINDS.items() if kind.type is not None}
+_KINDS: dict[Any, Kind] = {**kinds.KINDS, **arrays.KINDS}
 
 
 class ContextValueError(ValueError):
@@ -73,13 +73,10 @@ class Codec:
         encoder = _Encoder(self)
         try:
             data = encoder.encode(value, 0)
-        except RecursionError as error:
-            raise ContextValueError(f"value is nested too deep: {HINT}") from error
         except Refused as error:
-            path, culprit, reason = self._locate(value, "value", str(error))
-            if len(path) > _PATH_LENGTH:
-                path = f"{path[: _PATH_LENGTH // 2]}...{path[-_PATH_LENGTH // 2 :]}"
-            raise ContextValueError(f"{path} is a {full_name(type(culprit))}, {reason}") from error
+            path = error.path if len(error.path) < _PATH_LENGTH else f"...{error.path[-_PATH_LENGTH:]}"
+            cls = full_name(error.type or type(value))
+            raise ContextValueError(f"value{path} is a {cls}, {error}") from error
         return Encoded(data, encoder.orders or None)
 
     def decode(self, data: Any, orders: Sequence[Sequence[str]] | None = None) -> Any:
@@ -107,13 +104,10 @@ class Codec:
             keys = order_of.get(frozenset(data), data) if order_of else data
             return {key: self._decode(data[key], order_of) for key in keys}
         name = data[TAG]
-        if type(name) is not str or name not in self.kinds:
-            raise ContextValueError(
-                f"it holds a value of the kind {name!s:.50}, which {sys.executable} does not know: "
-                f"let the row that writes it store text, numbers, lists and dictionaries"
-            )
-        kind = self.kinds[name]
         try:
+            kind = self.kinds.get(name)
+            if kind is None:
+                raise ValueError("this version does not know it")
             made_of = self._decode(data[VALUE], order_of)
             if not fits(made_of, kind.shape):
                 raise ValueError(f"it is not made of {shown(data[VALUE])}")
@@ -121,18 +115,8 @@ class Codec:
         except (ContextValueError, RecursionError):
             raise
         except Exception as error:  # a library that is missing, or whatever a forged value leads to
-            raise ContextValueError(
-                f"it holds a value of the kind {name}, which {sys.executable} cannot read: {error!s:.300}"
-            ) from error
-
-    def _locate(self, value: Any, path: str, reason: str) -> tuple[str, Any, str]:
-        """Return where in a value the first thing stands that was refused, that thing, and why."""
-        for step, child in _children(value):
-            try:
-                _Encoder(self).encode(child, 0)
-            except Refused as error:
-                return self._locate(child, path + step, str(error))
-        return path, value, reason
+            where = f"it holds a value of the kind {name!s:.50}, which {sys.executable} cannot read"
+            raise ContextValueError(f"{where}: {error!s:.300}") from error
 
 
 class _Encoder:
@@ -142,8 +126,8 @@ class _Encoder:
         self._codec = codec
         self.orders: list[list[str]] = []
         self._room = ORDERS_LENGTH
-        self._order_of: dict[frozenset[str], tuple[str, ...]] = {}
-        self._plain: set[tuple[str, ...]] = set()
+        self._order_of: dict[frozenset[str], tuple[str, ...] | None] = {}
+        """In which order dictionaries of some keys are plain, if in any."""
 
     def encode(self, value: Any, depth: int) -> Any:
         """Return the form of a value that stands so deep in what is encoded."""
@@ -155,15 +139,10 @@ class _Encoder:
             )
         cls = type(value)
         if cls is list:
-            return [self.encode(item, depth + 1) for item in value]
-        if cls is dict and self._is_plain_dict(value):
-            return {key: self.encode(item, depth + 1) for key, item in value.items()}
+            return self._encode_all(_ITEM, enumerate(value), depth + 1)
+        if cls is dict:
+            return self._encode_dict(_ITEM, value, depth)
         name = _kind_of(value)
-        base = next((base for base in cls.__mro__ if base in _NAMES or base is list), None)
-        if base and name in (None, "model"):
-            raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
-        if name is None:
-            raise Refused(f"{_CANNOT}: {HINT}")
         kind = self._codec.kinds[name]
         try:
             data = kind.dump(value)
@@ -171,46 +150,70 @@ class _Encoder:
             raise
         except Exception as error:
             raise Refused(f"{_CANNOT} ({error!s:.200}): {HINT}") from error
-        form = {TAG: name, VALUE: self.encode(data, depth + 1)}
-        fault = self._fault(value, kind, form) if kind.type is None else None
-        if fault:
-            raise Refused(fault)
+        if type(data) is dict:
+            made_of: Any = self._encode_dict(_ATTRIBUTE, data, depth + 1)
+        elif cls in (set, frozenset):
+            made_of = self._encode_all(_ELEMENT, zip(data, data), depth + 2)
+        elif type(data) is list and cls is not tuple:  # of which nobody knows who does not read its dump
+            made_of = [self.encode(part, depth + 2) for part in data]
+        else:
+            made_of = self.encode(data, depth + 1)
+        form = {TAG: name, VALUE: made_of}
+        if cls not in TYPES:
+            back = None
+            with suppress(Exception):  # whatever the object's own methods raise
+                back = self._codec.decode(form)
+            if type(back) is not cls:
+                raise Refused(f"which would come back different: {HINT}")
+            if kind.check:
+                kind.check(value, back)
         return form
 
-    def _fault(self, value: Any, kind: Kind, form: Any) -> str | None:
-        """Say why a form does not become the value that it was made of."""
-        with suppress(Exception):  # whatever the object's own methods raise
-            back = self._codec.decode(form)
-            if type(back) is type(value):
-                return kind.fault(value, back) if kind.fault else None
-        return f"which would come back different: {HINT}"
+    def _encode_all(self, step: str, parts: Iterable[tuple[Any, Any]], depth: int) -> list[Any]:
+        forms = []
+        for key, part in parts:
+            try:
+                forms.append(self.encode(part, depth))
+            except Refused as error:
+                error.path = step.format(key, shown(key)) + error.path
+                error.type = error.type or type(part)
+                raise
+        return forms
+
+    def _encode_dict(self, step: str, value: dict[Any, Any], depth: int) -> dict[str, Any]:
+        if self._is_plain_dict(value):
+            return dict(zip(value, self._encode_all(step, value.items(), depth + 1)))
+        keys = self._encode_all(_KEY, zip(value, value), depth + 3)
+        items = self._encode_all(step, value.items(), depth + 3)
+        return {TAG: "dict", VALUE: [list(pair) for pair in zip(keys, items)]}
 
     def _is_plain_dict(self, value: dict[Any, Any]) -> bool:
-        """Say whether a dictionary comes back from JSON, noting the order of its keys if that changes."""
+        """Say whether a dictionary comes back from JSON, noting the order of its keys if that changes it."""
         if any(type(key) is not str for key in value):
             return False
-        keys = tuple(value)
-        if keys in self._plain:
-            return True
-        if not _RESERVED.isdisjoint(keys) or not all(map(_is_storable, keys)):
-            return False
-        if self._order_of.setdefault(frozenset(keys), keys) != keys:
-            return False
-        if keys != tuple(sorted(keys, key=lambda key: (len(key.encode()), key.encode()))):
-            length = sum(map(len, keys))
-            if length > self._room:
-                return False
-            self._room -= length
-            self.orders.append(list(keys))
-        self._plain.add(keys)
-        return True
+        order = tuple(value)
+        keys = frozenset(order)
+        if keys not in self._order_of:
+            is_plain = _RESERVED.isdisjoint(keys) and all(map(_is_plain, keys))
+            if is_plain and order != tuple(sorted(order, key=lambda key: (len(key.encode()), key.encode()))):
+                length = sum(map(len, order))
+                is_plain = length <= self._room
+                if is_plain:
+                    self._room -= length
+                    self.orders.append(list(order))
+            self._order_of[keys] = order if is_plain else None
+        return self._order_of[keys] == order
 
 
 def _is_plain(value: Any) -> bool:
     """Say whether a value is text, a number, a bool or None that every database gives back as it was."""
     cls = type(value)
     if cls is str:
-        return _is_storable(value) and ("@version=" not in value or not _PLACEHOLDER.match(value))
+        return (
+            "\0" not in value
+            and (value.isascii() or value.encode(errors="ignore").decode() == value)
+            and ("@version=" not in value or not _PLACEHOLDER.match(value))
+        )
     if cls is int:
         return bool(-(2**63) <= value < 2**63)
     if cls is float:
@@ -219,42 +222,19 @@ def _is_plain(value: Any) -> bool:
     return value is None or cls is bool
 
 
-def _is_storable(text: str) -> bool:
-    try:
-        return "\0" not in text and (text.isascii() or bool(text.encode()))
-    except UnicodeEncodeError:
-        return False
-
-
-def _kind_of(value: Any) -> str | None:
-    """Return the name of a value's kind, or None if it has none."""
+def _kind_of(value: Any) -> str:
+    """Return the name of a value's kind; raises Refused if it has none."""
     cls = type(value)
-    if cls in _NAMES:
-        return _NAMES[cls]
-    if isinstance(value, Enum):
-        return "enum"
-    name = library_name(cls)
+    name = TYPES.get(cls) or library_name(cls)
     if name in _KINDS:
         return name
-    numpy = sys.modules.get("numpy")
-    if numpy and isinstance(value, numpy.generic):
+    if isinstance(value, Enum):
+        return "enum"
+    if is_a(cls, "numpy.generic"):
         return "numpy.generic"
-    return None if field_names(cls) is None else "model"
-
-
-def _children(value: Any) -> list[tuple[str, Any]]:
-    """Return what a value holds, with what that adds to the value's path."""
-    if isinstance(value, dict):
-        keys = [(f" key {shown(key)}", key) for key in value if type(key) is not str]
-        return [*keys, *((f"[{shown(key)}]", item) for key, item in value.items())]
-    if isinstance(value, (list, tuple, deque)):
-        return [(f"[{index}]", item) for index, item in enumerate(value)]
-    if isinstance(value, (set, frozenset)):
-        return [(f" element {shown(item)}", item) for item in value]
-    kind, fields = _kind_of(value), {}
-    if kind in ("pandas.DataFrame", "pandas.Series"):
-        fields = {"attrs": value.attrs}
-    elif kind == "model":
-        state = state_of(value)
-        fields = {**state.pop("__dict__", {}), **state}
-    return [(f".{name}", item) for name, item in fields.items()]
+    for base in cls.__mro__:
+        if base in TYPES or base is list:
+            raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")
+    if field_names(cls) is None:
+        raise Refused(f"{_CANNOT}: {HINT}")
+    return "model"

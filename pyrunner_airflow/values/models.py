@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, NamedTuple
 
-from .kind import Kind, Refused, full_name
+from .kinds import Kind, Refused, full_name, is_a
 
 _OPTION = "[core] allowed_deserialization_classes"
 
@@ -34,26 +34,20 @@ class Allowed(NamedTuple):
         )
 
 
-def _is_pydantic(cls: type) -> bool:
-    pydantic = sys.modules.get("pydantic")
-    return pydantic is not None and issubclass(cls, pydantic.BaseModel)
-
-
 def field_names(cls: Any) -> list[str] | None:
     """Return the fields of a dataclass, attrs class or pydantic model, or None for any other class."""
-    if _is_pydantic(cls):
+    if is_a(cls, "pydantic.BaseModel"):
         return list(cls.model_fields if hasattr(cls, "model_fields") else cls.__fields__)  # pydantic 2, 1
-    dataclasses = sys.modules.get("dataclasses")
-    if dataclasses and dataclasses.is_dataclass(cls):
-        return [field.name for field in dataclasses.fields(cls)]
+    if hasattr(cls, "__dataclass_fields__"):
+        return [field.name for field in sys.modules["dataclasses"].fields(cls)]
     return [field.name for field in cls.__attrs_attrs__] if hasattr(cls, "__attrs_attrs__") else None
 
 
-def state_of(model: Any) -> dict[str, Any]:
-    """Return all attributes of a model; pydantic's fields are in its ``__dict__``."""
-    if _is_pydantic(type(model)):
+def _attributes(model: Any) -> dict[str, Any]:
+    if is_a(type(model), "pydantic.BaseModel"):
         state = dict(sys.modules["pydantic"].BaseModel.__getstate__(model))
-        return {**state.pop("__private_attribute_values__", {}), **state}  # pydantic 1 has these
+        private = state.pop("__private_attribute_values__", {})  # pydantic 1 has these
+        return {**private, **state.pop("__dict__"), **state}
     slots = {name: getattr(model, name) for name in field_names(type(model)) or () if hasattr(model, name)}
     return {**slots, **getattr(model, "__dict__", {})}
 
@@ -72,7 +66,7 @@ def _address(value: Any) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
-def _find(allowed: Allowed, address: str) -> type:
+def _find(allowed: Allowed, address: str) -> Any:
     module_name, name = address.split(":")
     if module_name not in sys.modules and not allowed.allows(f"{module_name}.{name}"):
         raise ValueError(
@@ -82,8 +76,6 @@ def _find(allowed: Allowed, address: str) -> type:
     found: Any = sys.modules.get(module_name) or importlib.import_module(module_name)
     for part in name.split("."):
         found = vars(found)[part]  # getattr may run code
-    if not isinstance(found, type):
-        raise ValueError(f"{module_name}.{name} is no class")
     return found
 
 
@@ -91,25 +83,24 @@ def _dump_enum(value: Enum) -> list[Any]:
     return [_address(value), value.value if isinstance(value, Flag) else value.name]
 
 
-def _load_enum(allowed: Allowed, data: list[Any]) -> Enum:
+def _load_enum(allowed: Allowed, data: list[Any]) -> Any:
     cls = _find(allowed, data[0])
     if not issubclass(cls, Enum):
         raise ValueError(f"{full_name(cls)} is no Enum")
     return cls(data[1]) if issubclass(cls, Flag) else cls[data[1]]
 
 
-def _dump_model(allowed: Allowed, value: Any) -> list[Any]:
+def _dump_model(allowed: Allowed, value: Any) -> dict[str, Any]:
     name = full_name(type(value))
     if not allowed.allows(name):
         raise Refused(
             f"which no other task may load: add {name} to {_OPTION}, or store a dictionary of its fields"
         )
-    return [_address(value), state_of(value)]
+    return {"class": _address(value), **_attributes(value)}
 
 
-def _load_model(allowed: Allowed, data: list[Any]) -> Any:
-    address, state = data
-    cls: Any = _find(allowed, address)
+def _load_model(allowed: Allowed, data: dict[str, Any]) -> Any:
+    cls = _find(allowed, data.pop("class"))
     if not allowed.allows(full_name(cls)):
         raise ValueError(f"{full_name(cls)} is not in {_OPTION}")
     names = field_names(cls)
@@ -117,17 +108,17 @@ def _load_model(allowed: Allowed, data: list[Any]) -> Any:
         raise ValueError(f"{full_name(cls)} is no dataclass, attrs class or pydantic model")
     # As copy.copy() does: a constructor may not take all that the model holds, or may change it.
     model = object.__new__(cls)
-    for name, item in state.items():
+    for name, item in data.items():
         object.__setattr__(model, name, item)
-    missing = [name for name in names if not hasattr(model, name)]
-    if missing:
-        raise ValueError(f"a {full_name(cls)} without {', '.join(missing)}")
+    for name in names:
+        getattr(model, name)  # which raises, if it is not there
     return model
 
 
 def kinds(allowed: Allowed) -> dict[str, Kind]:
     """Return the kinds, by the name under which they are stored."""
+    load_enum, load_model = partial(_load_enum, allowed), partial(_load_model, allowed)
     return {
-        "enum": Kind(None, [str, (str, int)], _dump_enum, partial(_load_enum, allowed)),
-        "model": Kind(None, [str, dict], partial(_dump_model, allowed), partial(_load_model, allowed)),
+        "enum": Kind([str, (str, int)], _dump_enum, load_enum),
+        "model": Kind({"class": str}, partial(_dump_model, allowed), load_model),
     }

@@ -54,7 +54,7 @@ def forgeries():
                     yield {"__pyrunner__": kind, "value": value}
     path = {"__pyrunner__": "PosixPath", "value": "/nowhere/from"}
     yield {"__pyrunner__": "pandas.Series", "value": ["/nowhere/to", {"values": path}]}
-    yield {"__pyrunner__": "pandas.Timestamp", "value": ["2026-03-01", "s", "dateutil//etc/hosts"]}
+    yield {"__pyrunner__": "pandas.Timestamp", "value": ["2026-03-01", "dateutil//etc/hosts"]}
     yield {"__pyrunner__": "zoneinfo.ZoneInfo", "value": ["../../etc/hosts"]}
 
 

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from pyrunner_airflow.values.standard import KINDS
+from pyrunner_airflow.values.kinds import KINDS
 from scripts.interpreters import INTERPRETERS
 from tests.context_values import VALUES, image
 from tests.values.elsewhere import PACKAGE, run_elsewhere

@@ -1,0 +1,172 @@
+"""The kinds of values that JSON does not carry; those of the standard library and of pendulum."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections import OrderedDict, defaultdict, deque
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from functools import partial
+from importlib import import_module
+from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
+from typing import Any, Callable, NamedTuple
+from uuid import UUID
+
+HINT = "convert it to text, numbers, lists and dictionaries, or keep it in a file and its path in the context"
+ZONE = (None, timezone, "zoneinfo.ZoneInfo", "pendulum.Timezone", "pendulum.FixedTimezone")
+"""The shape of a time's zone."""
+ZONE_NAME = re.compile(r"(?!dateutil/)[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
+"""Without a dot, so that it does not leave the database; dateutil would take it for any file's path."""
+
+_SHOWN_LENGTH = 50  # characters of a key or value in an error
+_FACTORIES: dict[Any, Any] = {
+    cls and cls.__name__: cls for cls in (None, list, dict, set, tuple, str, int, float, bool, bytes, deque)
+}
+
+
+class Refused(Exception):
+    """Why a value cannot travel, to follow "... is a <type>, "."""
+
+    path = ""
+    """Where it stands in what is encoded, as far as that is known."""
+    type: type | None = None
+    """Its type, as soon as it is known to be a part of another value."""
+
+
+class Kind(NamedTuple):
+    """How values of a kind travel."""
+
+    shape: Any
+    """The shape of what :attr:`dump` returns: see :func:`fits`."""
+    dump: Callable[[Any], Any]
+    """Returns what a value is made of, to be encoded in turn: a dictionary, if these are its attributes."""
+    load: Callable[[Any], Any]
+    """Makes the value again of what fits :attr:`shape`, or raises any exception."""
+    check: Callable[[Any, Any], None] | None = None
+    """Raises :class:`Refused` if what comes back of a value is of its type but not the same."""
+
+
+def fits(data: Any, shape: Any) -> bool:
+    """
+    Say whether data is of a shape, before its class is asked for anything.
+
+    :param shape: an exact type, or object for any; the full name of one, whose library may not be there; a
+        pattern of text; None; a tuple of shapes of which one must fit; a list of shapes, one for each item,
+        or of one shape and ``...`` for any number of such items; a dictionary of shapes of some items.
+    """
+    if isinstance(shape, tuple):
+        return any(fits(data, one) for one in shape)
+    if isinstance(shape, list):
+        if type(data) is not list:
+            return False
+        shapes = [shape[0]] * len(data) if shape[-1] is ... else shape
+        return len(data) == len(shapes) and all(map(fits, data, shapes))
+    if isinstance(shape, dict):
+        return type(data) is dict and all(fits(data.get(key), one) for key, one in shape.items())
+    if isinstance(shape, str):
+        return library_name(type(data)) == shape
+    if isinstance(shape, re.Pattern):
+        return type(data) is str and shape.fullmatch(data) is not None
+    return data is None if shape is None else shape in (object, type(data))
+
+
+def library_name(cls: type) -> str:
+    """Return a class's name in the library that it belongs to, such as ``pandas.DataFrame``."""
+    return f"{cls.__module__.partition('.')[0]}.{cls.__name__}"
+
+
+def is_a(cls: type, name: str) -> bool:
+    """Say whether a class extends the one of this name in a library."""
+    return name in map(library_name, cls.__mro__)
+
+
+def full_name(cls: type) -> str:
+    """Return the name under which a class is defined."""
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as an error shows it: not too long, whatever its class makes of ``repr``."""
+    try:
+        text = json.dumps(value) if type(value) is str else repr(value)
+    except Exception:  # such as that of an integer of many digits
+        text = object.__repr__(value)
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
+
+
+def _dump_str(value: str) -> str:
+    return value.encode("unicode_escape").decode().replace("@", r"\x40")
+
+
+def _dump_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
+    factory: Any = value.default_factory
+    if factory not in _FACTORIES.values():
+        raise Refused("whose default factory is none of Python's own types: store dict(...) of it")
+    return [factory and factory.__name__, dict(value)]
+
+
+def _dump_time(value: datetime | time) -> list[Any]:
+    plain: Any = datetime if isinstance(value, datetime) else time  # pendulum's replace() converts the zone
+    offset = value.utcoffset()
+    # Where there is an offset, fold counts only in the hours that come twice; pendulum sets it anywhere.
+    is_counted = offset is None or offset != plain.replace(value, fold=1 - value.fold).utcoffset()
+    text = plain.replace(value, tzinfo=None, fold=0).isoformat()
+    return [text, value.tzinfo, value.fold if is_counted else 0]
+
+
+def _load_time(cls: Any, data: list[Any]) -> Any:
+    text, zone, fold = data
+    plain: Any = datetime if issubclass(cls, datetime) else time
+    return plain.replace(cls.fromisoformat(text), tzinfo=zone, fold=fold)
+
+
+def _dump_duration(value: Any) -> list[int]:
+    rest = value.as_timedelta() - timedelta(days=365 * value.years + 30 * value.months)
+    return [rest.days, rest.seconds, rest.microseconds, 0, 0, 0, 0, value.years, value.months]
+
+
+def _load(load: Callable[[Any, Any], Any] | None, cls: Any, data: Any) -> Any:
+    if isinstance(cls, str):
+        module, _, name = cls.partition(".")
+        cls = getattr(import_module(module), name)
+    return load(cls, data) if load else cls(*data)
+
+
+_DAY = ("pendulum.DateTime", "pendulum.Date")
+_TABLE: list[tuple[list[type | str], Any, Callable[[Any], Any], Any]] = [
+    ([tuple, set, frozenset], list, list, type.__call__),
+    ([float, complex, Decimal, UUID], str, str, type.__call__),
+    ([PosixPath, PurePosixPath, PureWindowsPath, WindowsPath], str, str, type.__call__),
+    ([str], str, _dump_str, lambda _, d: d.encode("ascii").decode("unicode_escape")),
+    ([int], str, hex, lambda _, d: int(d, 16)),
+    ([bytes], str, lambda v: base64.b64encode(v).decode(), lambda _, d: base64.b64decode(d, validate=True)),
+    ([bytearray], bytes, bytes, type.__call__),
+    ([dict], [list, ...], lambda v: [list(pair) for pair in v.items()], type.__call__),
+    ([OrderedDict], [dict], lambda v: [dict(v)], None),
+    (
+        [defaultdict],
+        [(None, str), dict],
+        _dump_defaultdict,
+        lambda cls, d: cls(_FACTORIES[d[0]], d[1]),
+    ),
+    ([deque], [list, (None, int)], lambda v: [list(v), v.maxlen], None),
+    ([datetime, time, "pendulum.DateTime", "pendulum.Time"], [str, ZONE, int], _dump_time, _load_time),
+    ([date, "pendulum.Date"], [int] * 3, lambda v: [v.year, v.month, v.day], None),
+    ([timedelta], [int] * 3, lambda v: [v.days, v.seconds, v.microseconds], None),
+    ([timezone], ([timedelta], [timedelta, str]), lambda v: list(v.__getinitargs__()), None),
+    (["zoneinfo.ZoneInfo", "pendulum.Timezone"], [ZONE_NAME], lambda v: [v.key], None),
+    (["pendulum.FixedTimezone"], [int, str], lambda v: [v.offset, v.name], None),
+    (["pendulum.Duration"], [int] * 9, _dump_duration, None),
+    (["pendulum.Interval"], [_DAY, _DAY], lambda v: [v.start, v.end], None),
+]
+"""Classes, or their names in a library that may not be there, with the shape of what they are made of."""
+TYPES: dict[Any, str] = {cls: cls.__name__ for row in _TABLE for cls in row[0] if isinstance(cls, type)}
+"""The kinds' names by the types of which all values are of that kind."""
+KINDS = {
+    TYPES.get(cls, cls): Kind(shape, dump, partial(_load, load, cls))
+    for classes, shape, dump, load in _TABLE
+    for cls in classes
+}
+"""By the name under which they are stored: that of their class."""
