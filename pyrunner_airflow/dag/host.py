@@ -109,6 +109,7 @@ class Host:
         self._interruption: BaseException | None = None
         self._give_up_at = inf
         self._journal_at = inf
+        self._is_fork = True
         self._stray: bytes | None = None
         self._begun: Job | None = None
         self._outcome: Outcome | None = None
@@ -296,6 +297,7 @@ class Host:
         return self._context.keys()
 
     def _start_interpreter(self) -> dict[str, Any]:
+        self._is_fork = False
         return {
             "job": self._job._asdict(),
             "allowed": self._allowed,
@@ -307,7 +309,7 @@ class Host:
         self._begun = Job(**job)
 
     def _forward(self, message: str) -> str:
-        if self._job.python is not None:
+        if not self._is_fork:
             raise relay.RelayError("Airflow is not to be had in an interpreter of its own")
         return relay.forward(message)
 
@@ -323,7 +325,7 @@ class Host:
         if role == "code":
             return WorkerFailed(told["report"], told["code"])
         error = self._interruption if role == "interrupted" else None
-        if error is None and self._job.python is None:
+        if error is None and self._is_fork:
             error = relay.load_error(dumped)
         if error is None:
             error = self._airflow.exceptions.get(role, partial(WorkerRaised, name))(text)
