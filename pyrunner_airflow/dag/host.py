@@ -38,7 +38,7 @@ from pyrunner_airflow.worker.attempt import (
 )
 from pyrunner_airflow.worker.child import TOO_OLD, InAirflow, run_in_fork
 from pyrunner_airflow.worker.logger import append_end
-from pyrunner_airflow.worker.protocol import from_line, receive_socket, to_line
+from pyrunner_airflow.worker.protocol import CUT_OFF, from_line, receive_socket, to_line
 
 _SECONDS_TO_END = 60.0
 """How long a worker's hooks may take after an interruption that names no time of its own."""
@@ -344,6 +344,8 @@ class Host:
             return outcome
         self._kill_group()  # what it has forked
         how = f"signal {-status}, {signal.strsignal(-status)}" if status < 0 else f"exit status {status}"
+        if status == CUT_OFF:
+            how = "it has closed the descriptors by which it reaches Airflow"
         if self._interruption:
             cause = f"{type(self._interruption).__name__}, and the worker did not end"
         elif self._stray:
@@ -355,7 +357,7 @@ class Host:
                 f"[pyrunner] python: {self._job.python} ended before it ran the worker ({how}): "
                 f"try {self._job.python} -c pass; the task's log says what it printed"
             )
-        code = FAILED if self._stray or not status else 128 - status if status < 0 else status
+        code = FAILED if self._stray or status in (0, CUT_OFF) else 128 - status if status < 0 else status
         job = self._begun or self._job
         report = failure(job, cause, is_last=is_last(job, None))
         return Outcome(code, self._interruption or WorkerFailed(report, code), report)

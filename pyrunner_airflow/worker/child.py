@@ -34,7 +34,7 @@ from .attempt import (
     text_of,
     traceback_of,
 )
-from .protocol import Host
+from .protocol import CUT_OFF, Host, HostGone
 
 # Any Python must understand this, to say that it is too old. The package gets into no sys.path: what lies
 # beside it there is Airflow's.
@@ -230,8 +230,11 @@ def run_in_fork(
 
 def run_in_interpreter(door: int, interruptions: int) -> None:
     """Run the worker that the task's process tells, in an interpreter of its own."""
-    host = Host(socket.socket(fileno=door))
-    start = host.ask("start")
+    try:
+        host = Host(socket.socket(fileno=door))
+        start = host.ask("start")
+    except (OSError, HostGone):  # as under sudo
+        sys.exit(CUT_OFF)
     job = Job(**start["job"])
     allowed = Allowed(*start["allowed"])
     airflow = Codec(allowed).decode(*start["airflow"])
@@ -280,7 +283,10 @@ class _Process:
         if raised is not None:
             texts = type(raised).__name__, text_of(raised), traceback_of(raised)
             told["error"] = [self._role(raised), *texts, dump(raised)]
-        self._host.ask("end", told)
+        try:
+            self._host.ask("end", told)
+        except HostGone:
+            sys.exit(CUT_OFF)
         _end_process_pools()
 
     def _role(self, error: BaseException) -> str:

@@ -23,7 +23,15 @@ class HostError(RuntimeError):
     """What the task's process could not do for its worker, in that process's words."""
 
 
-_GONE = "the task's process is gone"
+class HostGone(HostError):
+    """The task's process cannot be reached: this process has closed its way there, or that one is gone."""
+
+    def __init__(self) -> None:
+        super().__init__("the task's process is gone, or the descriptors were closed that lead to it")
+
+
+CUT_OFF = 213
+"""The exit status of a process that cannot tell its outcome."""
 _ERRORS: Dict[str, Type[Exception]] = {"KeyError": KeyError, "ContextValueError": ContextValueError}
 
 
@@ -46,7 +54,8 @@ class Host:
         Return the answer of the task's process.
 
         :raises KeyError, ContextValueError: as the context raises them.
-        :raises HostError: if the task's process could not do what was asked, or is gone.
+        :raises HostError: if the task's process could not do what was asked.
+        :raises HostGone: if it cannot be reached.
         """
         try:
             connection = self._idle.pop()
@@ -56,7 +65,7 @@ class Host:
             connection.send(question)
             answer = connection.receive()
         except OSError as error:
-            raise HostError(_GONE) from error
+            raise HostGone from error
         self._idle.append(connection)
         if "error" in answer:
             name, text = answer["error"]
@@ -93,7 +102,7 @@ class Connection:
         """Wait for the next message."""
         line = self._lines.readline()
         if not line.endswith(b"\n"):
-            raise HostError(_GONE)
+            raise HostGone
         return from_line(line)
 
 
@@ -113,7 +122,7 @@ def send_socket(door: socket.socket, connection: socket.socket) -> None:
     try:
         door.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
     except OSError as error:
-        raise HostError(_GONE) from error
+        raise HostGone from error
 
 
 def receive_socket(door: socket.socket) -> socket.socket | bytes:

@@ -1,8 +1,11 @@
 """Which of a worker's methods run, in which order, also when the attempt is interrupted or skipped."""
 
 import multiprocessing
+from datetime import UTC, datetime
+from textwrap import dedent
 
 import pytest
+from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
 from worker_jobs import make_job, run_row, source, terminate_at, write
 
 from pyrunner_airflow.worker.app import find_app
@@ -201,6 +204,34 @@ class TestSkip:
     def test_in_on_success_it_skips_the_row(self, run):
         ran = run(with_run("pass") + "def on_success(self): raise AirflowSkipException")
         assert (ran.code, ran.error_type) == (0, "AirflowSkipException")
+
+
+class TestLater:
+    """A row that asks to be run again later has neither failed nor succeeded."""
+
+    IMPORTS = """
+    from datetime import UTC, datetime
+    from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+    from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
+    MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
+    """
+
+    def test_a_reschedule(self, run_in_fork):
+        ran = run_in_fork(with_run("raise AirflowRescheduleException(MOMENT)"), dedent(self.IMPORTS))
+        assert (ran.code, ran.report, type(ran.error)) == (0, "", AirflowRescheduleException)
+        assert ran.error.reschedule_date == datetime(2026, 1, 2, tzinfo=UTC)
+        assert ran.context["calls"] == ["on_start", "run", "on_exit", "on_destroy"]
+
+    def test_a_deferral(self, run_in_fork):
+        line = "raise TaskDeferred(trigger=DateTimeTrigger(MOMENT), method_name='execute', kwargs={'a': 1})"
+        ran = run_in_fork(with_run(line), dedent(self.IMPORTS))
+        assert (ran.code, ran.report, type(ran.error)) == (0, "", TaskDeferred)
+        assert (ran.error.trigger.moment, ran.error.method_name) == (
+            datetime(2026, 1, 2, tzinfo=UTC),
+            "execute",
+        )
+        assert ran.error.kwargs == {"a": 1}
+        assert ran.context["calls"] == ["on_start", "run", "on_exit", "on_destroy"]
 
 
 class TestNotStarted:

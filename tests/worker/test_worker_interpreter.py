@@ -151,6 +151,16 @@ class TestNotStarted:
             in fault(file)
         )
 
+    def test_what_starts_it_closes_all_descriptors(self, fault, tmp_path, own_python):
+        """As sudo does."""
+        close = (
+            "import os, sys; os.closerange(3, 256); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+        )
+        file = write(tmp_path / "python", f'#!/bin/sh\nexec {own_python} -c "{close}" "$@"\n')
+        file.chmod(0o755)
+        how = "it has closed the descriptors by which it reaches Airflow"
+        assert f"{file} ended before it ran the worker ({how})" in fault(file)
+
     def test_it_is_too_old(self, fault):
         found = find("3.7") or find("3.6")
         if found is None:

@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from worker_jobs import output_of, python, run_row, source, write
+from worker_jobs import output_of, python, run_row, source, terminate_at, write
 
 RULE = "#" * 76
 START = f"{RULE}\n# LOG START - TIME\n{RULE}\n\n"
@@ -69,6 +69,29 @@ class TestText:
             f"# Waiting 60 seconds before retrying...\n{RULE}\n\n"
         )
 
+    @pytest.mark.parametrize("line", ["os.kill(os.getpid(), 9)", "os._exit(0)", "os.abort()"])
+    def test_a_worker_whose_process_died_has_its_end_too(self, run, line):
+        ran = run(f"def run(self): {line}", "import os", logfile="x.log", attempt=1, max_attempts=2)
+        assert without_times(ran.log) == (
+            f"{START}{END}\n{RULE}\n# RESTART ATTEMPT 1 - TIME\n"
+            f"# Waiting 0 seconds before retrying...\n{RULE}\n\n"
+        )
+
+    def test_so_has_one_that_did_not_end_when_it_was_interrupted(self, run):
+        ran = run(
+            """
+            def run(self):
+                self.logger.info("ready")
+                threading.Event().wait()
+            def on_fail(self): threading.Event().wait()
+            """,
+            "import threading",
+            on_log=terminate_at("ready", 0.5),
+            logfile="x.log",
+        )
+        assert ran.log.endswith("#\n\n")
+        assert ran.log.count("LOG END") == 1
+
     @pytest.mark.parametrize(
         ("line", "attempt"),
         [
@@ -128,6 +151,69 @@ class TestOutput:
         ran = run("def run(self): self.logger.info('once')", logfile="x.log", on_log=on_log)
         assert body_of(ran) == "INFO - TIME - once\n"
         assert capfd.readouterr().out == "[host] once\n"
+
+    @pytest.mark.parametrize("logfile", [None, "x.log"])
+    @pytest.mark.parametrize("takes_output", [False, True])
+    def test_log_lines_keep_their_order_with_what_is_printed(self, run, capfd, logfile, takes_output):
+        """Also those of a thread, and of a process that the worker forks."""
+
+        def show(_, text):
+            os.write(1, f"{text.rstrip()}\n".encode())
+
+        ran = run(
+            """
+            def run(self):
+                self.work("main")
+                thread = threading.Thread(target=self.work, args=["thread"])
+                thread.start()
+                thread.join()
+                if not os.fork():
+                    self.work("child")
+                    os._exit(0)
+                os.wait()
+            def work(self, name):
+                for number in range(200):
+                    print(name, number, "printed")
+                    self.logger.info(f"{name} {number} logged")
+            """,
+            "import os, threading",
+            on_log=show,
+            printed=show if takes_output else None,
+            logfile=logfile,
+        )
+        assert ran.error is None
+        assert capfd.readouterr().out.splitlines() == [
+            f"{name} {number} {how}"
+            for name in ("main", "thread", "child")
+            for number in range(200)
+            for how in ("printed", "logged")
+        ]
+
+    def test_so_do_those_of_threads_and_processes_beside_each_other(self, run, capfd):
+        ran = run(
+            """
+            def run(self):
+                threads = [threading.Thread(target=self.work, args=[name]) for name in "ab"]
+                for thread in threads: thread.start()
+                children = [os.fork() or self.work_and_end(name) for name in "cd"]
+                for thread in threads: thread.join()
+                for child in children: os.waitpid(child, 0)
+            def work(self, name):
+                for number in range(200):
+                    print(f"{name} {number} printed\\n", end="")
+                    self.logger.info(f"{name} {number} logged")
+            def work_and_end(self, name):
+                self.work(name)
+                os._exit(0)
+            """,
+            "import os, threading",
+            on_log=lambda _, text: os.write(1, f"{text}\n".encode()),
+        )
+        lines = capfd.readouterr().out.splitlines()
+        assert (ran.error, len(lines)) == (None, 4 * 400)
+        for name in "abcd":
+            own = [line for line in lines if line.startswith(name)]
+            assert own == [f"{name} {n} {how}" for n in range(200) for how in ("printed", "logged")]
 
     def test_threads_do_not_break_each_others_lines(self, logged):
         text = logged(

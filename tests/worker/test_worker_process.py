@@ -131,6 +131,23 @@ class TestEnd:
         assert (ran.code, ran.error_type) == (901, "WorkerFailed")
         assert "it wrote b'rubbish\\n' to a descriptor that is nothing but its way to Airflow" in ran.report
 
+    @pytest.mark.parametrize("line", ["pass", "self.context['b'] = 2", "raise KeyError"])
+    def test_one_that_closes_its_way_to_airflow_is_a_failure(self, run, line):
+        ran = run(
+            f"""
+            def run(self):
+                self.context["a"] = 1
+                os.closerange(3, 256)
+                {line}
+            """,
+            "import os",
+            logfile="x.log",
+        )
+        assert (ran.code, ran.error_type, ran.context) == (901, "WorkerFailed", {"a": 1})
+        cause = "its process ended (it has closed the descriptors by which it reaches Airflow)"
+        assert f"failed: {cause}; attempt 1 of 1" in ran.report
+        assert ran.log.count("LOG END") == 1
+
     @pytest.mark.parametrize(
         ("line", "cause"),
         [("os.kill(os.getpid(), 9)", "signal 9, Killed"), ("os._exit(3)", "exit status 3")],

@@ -152,11 +152,12 @@ def make_job(root, list_name="config/job.lst", **fields):
     return Job(list_path=str(root / list_name), **{**defaults, **fields})
 
 
-def run_row(root, context=None, python=None, env=None, airflow=None, on_log=None, **fields):
+def run_row(root, context=None, python=None, env=None, airflow=None, on_log=None, printed=None, **fields):
     """
     Run one attempt of a row in the app at ``root``; in an interpreter of its own, where one is named.
 
-    ``on_log`` gets the host and each line's text, before the worker goes on.
+    ``on_log`` gets the host and each line's text, before the worker goes on. ``printed`` gets what is
+    printed, with its stream's name; without it that goes to the streams themselves.
     """
     from pyrunner_airflow.dag.host import Host
     from pyrunner_airflow.dag.relay import dump_error
@@ -175,7 +176,7 @@ def run_row(root, context=None, python=None, env=None, airflow=None, on_log=None
         if on_log:
             on_log(host, text)
 
-    host = Host(job, kept, log, None, ALLOWED, around, airflow or {})
+    host = Host(job, kept, log, printed, ALLOWED, around, airflow or {})
     return Ran(host.run(), kept, lines, root / (job.logfile or "none"))
 
 
