@@ -164,7 +164,8 @@ def run_row(*argv: str, **context: Any) -> None:
 
 
 def _log(log: Any, level: str, text: str) -> None:
-    log.log(_LEVELS[level], "%s", text)
+    showable = text.encode("utf-8", "backslashreplace").decode()  # file names are not always UTF-8
+    log.log(_LEVELS[level], "%s", showable)
 
 
 def _stdout_is_supervised() -> bool:

@@ -9,12 +9,14 @@ import threading
 import traceback
 from datetime import datetime
 from functools import partial
-from typing import Any, Callable, TextIO
+from typing import Any, Callable, List, TextIO
 
 Sink = Callable[[str, str], None]
 """Takes a log line: its level (``INFO``, ``SUCCESS``, ``WARN``, ``ERROR``, ``DEBUG``) and its text."""
 
 _RULE = "#" * 76
+_REPLACED: List[TextIO] = []
+"""The process's own streams: Airflow's would close their descriptors if they were freed."""
 
 
 class Logger:
@@ -202,6 +204,7 @@ def take_output(
     lines: list[WholeLines] = [logfile] if logfile else []
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
+        _REPLACED.append(stream)
         write: Callable[[bytes], object] = partial(_write_through, stream)
         if printed:
             lines.append(WholeLines(partial(printed, name)))

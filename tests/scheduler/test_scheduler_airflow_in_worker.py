@@ -19,6 +19,7 @@ ROWS = """
 WORKERS = """
 import logging
 import os
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -79,6 +80,7 @@ class Fork(Worker):
 
 class Log(Worker):
     def run(self):
+        subprocess.run("echo by a command; echo its complaint >&2", shell=True, check=True)
         other = logging.getLogger("elsewhere")
         for number in range(60):
             print("printed", number)
@@ -98,6 +100,7 @@ class Log(Worker):
 
 class Refuse(Worker):
     def run(self):
+        self.logger.info("a file's name: " + os.fsdecode(b"caf\\xe9"))
         try:
             Connection.get("not there")
         except Exception as error:
@@ -153,6 +156,11 @@ def test_what_it_logs_keeps_its_order_with_what_it_prints(run, app):
     lines = [line["event"] for line in run.log_lines("5_log")]
     mixed = [line for line in lines if line.startswith(("printed ", "logged ", "noted "))]
     assert mixed == [f"{what} {number}" for number in range(60) for what in ("printed", "logged", "noted")]
+
+
+def test_what_a_command_of_its_own_prints_is_there_too(run):
+    lines = {line["event"]: line["level"] for line in run.log_lines("5_log")}
+    assert (lines["by a command"], lines["its complaint"]) == ("info", "error")
 
 
 def test_no_line_of_its_log_is_torn(run):

@@ -254,6 +254,20 @@ class TestOutput:
         print("still open")
         assert capfd.readouterr().out == "still open\n"
 
+    def test_the_descriptors_stay_open_whatever_becomes_of_the_streams(self):
+        process = python(
+            """
+            import io, os
+            from pyrunner_airflow.worker.logger import take_output
+
+            sys.stdout = os.fdopen(1, "w")  # as Airflow's supervisor has it
+            take_output(print, None)
+            sys.stdout = io.StringIO()
+            os.write(1, b"by a command")
+            """
+        )
+        assert process.communicate()[0] == b"by a command"
+
     def test_what_comes_after_the_workers_methods_stands_before_the_end(self, logged):
         text = logged(
             "kept = logging.StreamHandler(sys.stderr)",
