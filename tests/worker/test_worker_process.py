@@ -81,7 +81,7 @@ class TestEnd:
         )
         (root / "go").write_text("")
         assert wait_until((root / "told").is_symlink)
-        assert os.readlink(root / "told") == "the task's process is gone"
+        assert os.readlink(root / "told").startswith("the task's process is gone, or ")
         assert ran.code == 0
 
     def test_of_an_exception_the_workers_own_frames_are_shown(self, run, root):
