@@ -95,7 +95,7 @@ def dump_error(error: BaseException) -> str | None:
 
 
 def load_error(text: str | None) -> BaseException | None:
-    """Return the exception, or None if this process does not have its class: nothing is imported for it."""
+    """Return the exception, or None if this process does not have its class: no app is imported for it."""
     if text is None:
         return None
     try:
@@ -113,7 +113,7 @@ def load_error(text: str | None) -> BaseException | None:
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if module not in sys.modules:
+        if module not in sys.modules and not module.startswith("airflow."):  # such as a deferral's trigger
             raise pickle.UnpicklingError(f"{module} is an app's")
         return super().find_class(module, name)
 
