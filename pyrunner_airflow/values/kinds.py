@@ -43,9 +43,15 @@ class Kind(NamedTuple):
     dump: Callable[[Any], Any]
     """Returns what a value is made of, to be encoded in turn: a dictionary, if these are its attributes."""
     load: Callable[[Any], Any]
-    """Makes the value again of what fits :attr:`shape`, or raises any exception."""
+    """Makes the value again of what fits :attr:`shape`."""
     check: Callable[[Any, Any], None] | None = None
     """Raises :class:`Refused` if what comes back of a value is of its type but not the same."""
+
+    def make(self, data: Any) -> Any:
+        """Return the value that is made of this, or raise any exception."""
+        if not fits(data, self.shape):
+            raise ValueError("it is made of something else")
+        return self.load(data)
 
 
 def fits(data: Any, shape: Any) -> bool:
@@ -135,22 +141,17 @@ def _load(load: Callable[[Any, Any], Any] | None, cls: Any, data: Any) -> Any:
 
 
 _DAY = ("pendulum.DateTime", "pendulum.Date")
-_TABLE: list[tuple[list[type | str], Any, Callable[[Any], Any], Any]] = [
-    ([tuple, set, frozenset], list, list, type.__call__),
+_TABLE: list[tuple[list[type | str], Any, Any, Any]] = [
+    ([tuple, set, frozenset], list, None, type.__call__),  # these, and dict, the encoder takes apart
     ([float, complex, Decimal, UUID], str, str, type.__call__),
     ([PosixPath, PurePosixPath, PureWindowsPath, WindowsPath], str, str, type.__call__),
     ([str], str, _dump_str, lambda _, d: d.encode("ascii").decode("unicode_escape")),
     ([int], str, hex, lambda _, d: int(d, 16)),
     ([bytes], str, lambda v: base64.b64encode(v).decode(), lambda _, d: base64.b64decode(d, validate=True)),
     ([bytearray], bytes, bytes, type.__call__),
-    ([dict], [list, ...], lambda v: [list(pair) for pair in v.items()], type.__call__),
+    ([dict], [list, ...], None, type.__call__),
     ([OrderedDict], [dict], lambda v: [dict(v)], None),
-    (
-        [defaultdict],
-        [(None, str), dict],
-        _dump_defaultdict,
-        lambda cls, d: cls(_FACTORIES[d[0]], d[1]),
-    ),
+    ([defaultdict], [(None, str), dict], _dump_defaultdict, lambda cls, d: cls(_FACTORIES[d[0]], d[1])),
     ([deque], [list, (None, int)], lambda v: [list(v), v.maxlen], None),
     ([datetime, time, "pendulum.DateTime", "pendulum.Time"], [str, ZONE, int], _dump_time, _load_time),
     ([date, "pendulum.Date"], [int] * 3, lambda v: [v.year, v.month, v.day], None),
