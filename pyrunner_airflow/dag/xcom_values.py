@@ -28,10 +28,8 @@ _CODEC = Codec(Allowed([], []))
 
 def allowed_classes() -> Allowed:
     """Return what Airflow's configuration allows to be loaded."""
-    return Allowed(
-        conf.get("core", "allowed_deserialization_classes").split(),
-        conf.get("core", "allowed_deserialization_classes_regexp").split(),
-    )
+    options = "allowed_deserialization_classes", "allowed_deserialization_classes_regexp"
+    return Allowed(*(conf.get("core", option).split() for option in options))
 
 
 def to_xcom(data: Any) -> Any:

@@ -10,12 +10,9 @@ from typing import Any
 
 from .kinds import ZONE, ZONE_NAME, Kind, Refused, shown
 
+# A type of which pyarrow before 14.0.1 unpickles columns (CVE-2023-47248), as a file has it: in base64, and
+# without the characters that depend on what stands around it.
 _EXECUTED = [base64.b64encode(b" " * shift + b"arrow.py_extension_type")[4:-4] for shift in range(3)]
-"""
-The name of a type of which pyarrow before 14.0.1 unpickles columns (CVE-2023-47248), as a file has it.
-
-That is in base64, without the characters that depend on what stands before and after.
-"""
 
 
 def _dump_array(value: Any) -> list[Any]:
@@ -74,12 +71,11 @@ def _is_same_frame(frame: Any, other: Any) -> bool:
         import_module("pandas.testing").assert_frame_equal(frame, other, check_exact=True, check_freq=True)
     except AssertionError:
         return False
-    # To pandas a list in a cell is the same as an array, and so are dictionaries of another order.
-    first, second = (
-        repr([column.tolist() for _, column in one.items() if column.dtype == object])
-        for one in (frame, other)
-    )
-    return first == second
+
+    def cells(one: Any) -> str:  # a list in one is to pandas the same as an array
+        return repr([column.tolist() for _, column in one.items() if column.dtype == object])
+
+    return cells(frame) == cells(other)
 
 
 def _check_frame(frame: Any, back: Any) -> None:

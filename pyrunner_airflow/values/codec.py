@@ -74,8 +74,8 @@ class Codec:
             data = encoder.encode(value, 0)
         except Refused as error:
             path = error.path if len(error.path) < _PATH_LENGTH else f"...{error.path[-_PATH_LENGTH:]}"
-            cls = full_name(error.type or type(value))
-            raise ContextValueError(f"value{path} is a {cls}, {error}") from error
+            cls = error.type or type(value)
+            raise ContextValueError(f"value{path} is a {full_name(cls)}, {error}") from error
         return Encoded(data, encoder.orders or None)
 
     def decode(self, data: Any, orders: Sequence[Sequence[str]] | None = None) -> Any:
