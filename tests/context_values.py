@@ -345,6 +345,7 @@ def refused_values() -> dict[str, tuple[Any, str]]:
     base = "which would come back as its base: store"
     deep = f"value is nested more than 90 levels deep, or holds itself: {convert}"
     here = __name__
+    lost = f"which cannot travel to another task ({here}"
     different = "would come back different"
     cannot = f"which cannot travel to another task: {convert}"
     return {
@@ -374,7 +375,7 @@ def refused_values() -> dict[str, tuple[Any, str]]:
         "counter": (Counter("aab"), f"value is a collections.Counter, {base} dict(...) of it"),
         "local_enum": (
             Local.ONE,
-            f"value is a {here}.refused_values.<locals>.Local, whose class cannot be found",
+            f"value is a {here}.refused_values.<locals>.Local, {lost}:refused_values.<locals>.Local",
         ),
         "default": (
             {"a": defaultdict(lambda: 1)},
@@ -400,6 +401,10 @@ def refused_values() -> dict[str, tuple[Any, str]]:
             pandas.DataFrame([[1, 2]], columns=["a", "a"]),
             f"value is a pandas.DataFrame, whose index or column labels {different}: store",
         ),
+        "series_of_lists": (
+            pandas.Series([[1]]),
+            f'value is a pandas.Series, whose column "values" (object of list) {different}: convert it',
+        ),
         "series_of_mixed": (
             pandas.Series([1, "a"], name="total"),
             f'value is a pandas.Series, whose column "values" (object of int, str) {different}: convert it',
@@ -419,7 +424,7 @@ def refused_values() -> dict[str, tuple[Any, str]]:
         ),
         "model_of_no_name": (
             Named[int](item=1),
-            f"value is a {here}.Named[int], whose class cannot be found",
+            f"value is a {here}.Named[int], {lost}:Named[int] is not found: define it at the top level",
         ),
         "cycle": (cycle, deep),
         "cyclic_dataclass": (cyclic, deep),

@@ -326,7 +326,7 @@ class XComContext:
 
     def _pull_value(self, key: str, entry: Entry) -> Any:
         try:
-            value = from_xcom(self._pull(entry.task_id, xcom_key(key)))
+            value = from_xcom(self._pull(entry.task_id, xcom_key(key)), self._codec)
         except _UNREADABLE as error:
             raise ContextValueError(f"context[{key!r}]: {_source(key, entry)}{error}") from error
         if value is None and entry.state != "none":

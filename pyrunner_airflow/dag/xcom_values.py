@@ -28,10 +28,8 @@ _CODEC = Codec(Allowed([], []))
 
 def allowed_classes() -> Allowed:
     """Return what Airflow's configuration allows to be loaded."""
-    return Allowed(
-        conf.get("core", "allowed_deserialization_classes").split(),
-        conf.get("core", "allowed_deserialization_classes_regexp").split(),
-    )
+    options = "allowed_deserialization_classes", "allowed_deserialization_classes_regexp"
+    return Allowed(*(conf.get("core", option).split() for option in options))
 
 
 def to_xcom(data: Any) -> Any:
@@ -45,31 +43,26 @@ def to_xcom(data: Any) -> Any:
         return {key: to_xcom(item) for key, item in data.items()}
     kind = data[TAG]
     if kind in _CARRIED:
-        value = _CODEC.decode(data)
-        return value if _is_carried(value, data) else data
+        return _carried(data)
     if kind == "set" or (kind in _CONTAINERS and _backend_is_airflows()):
         with suppress(TypeError):  # what stays encoded is a dictionary, which no set holds
             return _CONTAINERS[kind](map(to_xcom, data[VALUE]))
     return data
 
 
-def from_xcom(value: Any) -> Any:
+def from_xcom(value: Any, codec: Codec) -> Any:
     """
     Return the encoded value of which :func:`to_xcom` made what was pulled.
 
     :raises ContextValueError: if it is something else, which somebody made of it.
     """
-    return _encoded(value, Codec(allowed_classes()))
-
-
-def _encoded(value: Any, codec: Codec) -> Any:
     cls = type(value)
     if cls is list:
-        return [_encoded(item, codec) for item in value]
+        return [from_xcom(item, codec) for item in value]
     if cls is dict:
-        return {key: _encoded(item, codec) for key, item in value.items()}
+        return {key: from_xcom(item, codec) for key, item in value.items()}
     if cls in _CONTAINERS.values():
-        return {TAG: cls.__name__, VALUE: [_encoded(item, codec) for item in value]}
+        return {TAG: cls.__name__, VALUE: [from_xcom(item, codec) for item in value]}
     if cls is datetime and isinstance(value.tzinfo, pendulum.Timezone):
         # Airflow gives a datetime one of pendulum's zones; where it had one before, it stays encoded.
         key = value.tzinfo.key
@@ -80,13 +73,15 @@ def _encoded(value: Any, codec: Codec) -> Any:
     return data
 
 
-def _is_carried(value: Any, data: Any) -> bool:
-    """Say whether Airflow gives a value back equal, from any database."""
+def _carried(data: Any) -> Any:
+    """Return the object that is encoded, if Airflow gives it back equal from any database, else the data."""
     with suppress(Exception):  # whatever its own methods raise: of its first day, of Decimal("NaN")
+        value = _CODEC.decode(data)
         # Of a Decimal Airflow makes a number, which databases may change, with all its zeros.
         is_plain = type(value) is not Decimal or (abs(value) < 10**16 and str(value) != "-0.0")
-        return is_plain and _encoded(deserialize(serialize(value)), _CODEC) == data
-    return False
+        if is_plain and from_xcom(deserialize(serialize(value)), _CODEC) == data:
+            return value
+    return data
 
 
 @cache

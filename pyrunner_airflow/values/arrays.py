@@ -10,12 +10,9 @@ from typing import Any
 
 from .kinds import ZONE, ZONE_NAME, Kind, Refused, shown
 
+# A type of which pyarrow before 14.0.1 unpickles columns (CVE-2023-47248), as a file has it: in base64, and
+# without the characters that depend on what stands around it.
 _EXECUTED = [base64.b64encode(b" " * shift + b"arrow.py_extension_type")[4:-4] for shift in range(3)]
-"""
-The name of a type of which pyarrow before 14.0.1 unpickles columns (CVE-2023-47248), as a file has it.
-
-That is in base64, without the characters that depend on what stands before and after.
-"""
 
 
 def _dump_array(value: Any) -> list[Any]:
@@ -52,11 +49,13 @@ def _dump_frame(frame: Any) -> dict[str, Any]:
     bare = frame.copy(deep=False)
     bare.attrs = {}
     try:
-        return {"freq": freq, "attrs": frame.attrs, "parquet": bare.to_parquet(engine="pyarrow")}
+        parquet = bare.to_parquet(engine="pyarrow")
     except ImportError as error:
         raise Refused("which travels as Parquet: install pyarrow beside pandas") from error
-    except Exception as error:  # whatever pyarrow raises
-        raise Refused(_fault(bare)) from error
+    except Exception:  # whatever pyarrow raises
+        _check_frame(bare, None)
+        raise
+    return {"freq": freq, "attrs": frame.attrs, "parquet": parquet}
 
 
 def _load_frame(data: dict[str, Any]) -> Any:
@@ -72,32 +71,27 @@ def _is_same_frame(frame: Any, other: Any) -> bool:
         import_module("pandas.testing").assert_frame_equal(frame, other, check_exact=True, check_freq=True)
     except AssertionError:
         return False
-    # To pandas a list in a cell is the same as an array, and so are dictionaries of another order.
-    first, second = (
-        repr([column.tolist() for _, column in one.items() if column.dtype == object])
-        for one in (frame, other)
-    )
-    return first == second
+
+    def cells(one: Any) -> str:  # a list in one is to pandas the same as an array
+        return repr([column.tolist() for _, column in one.items() if column.dtype == object])
+
+    return cells(frame) == cells(other)
 
 
 def _check_frame(frame: Any, back: Any) -> None:
-    if not _is_same_frame(frame, back):
-        raise Refused(_fault(frame))
-
-
-def _fault(frame: Any) -> str:
-    """Say what of a frame would come back different."""
+    if back is not None and _is_same_frame(frame, back):
+        return
     for position, (label, dtype) in enumerate(zip(frame.columns, frame.dtypes)):
         column = frame.iloc[:, [position]].reset_index(drop=True).set_axis(["x"], axis=1)
         with suppress(Exception):  # whatever pyarrow raises
             if _is_same_frame(column, _from_parquet(column.to_parquet(engine="pyarrow"))):
                 continue
         types = ", ".join(sorted({type(item).__name__ for item in column["x"].head(1000)}))
-        return (
+        raise Refused(
             f"whose column {shown(label)} ({dtype} of {types:.100}) would come back different: "
             f"convert it, for example with .astype(str), or store .to_dict() of the frame"
         )
-    return (
+    raise Refused(
         "whose index or column labels would come back different: "
         "store .reset_index() of it, with a text of its own over each column"
     )

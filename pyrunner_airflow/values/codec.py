@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import suppress
 from enum import Enum
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
@@ -75,8 +74,8 @@ class Codec:
             data = encoder.encode(value, 0)
         except Refused as error:
             path = error.path if len(error.path) < _PATH_LENGTH else f"...{error.path[-_PATH_LENGTH:]}"
-            cls = full_name(error.type or type(value))
-            raise ContextValueError(f"value{path} is a {cls}, {error}") from error
+            cls = error.type or type(value)
+            raise ContextValueError(f"value{path} is a {full_name(cls)}, {error}") from error
         return Encoded(data, encoder.orders or None)
 
     def decode(self, data: Any, orders: Sequence[Sequence[str]] | None = None) -> Any:
@@ -108,10 +107,7 @@ class Codec:
             kind = self.kinds.get(name)
             if kind is None:
                 raise ValueError("this version does not know it")
-            made_of = self._decode(data[VALUE], order_of)
-            if not fits(made_of, kind.shape):
-                raise ValueError(f"it is not made of {shown(data[VALUE])}")
-            return kind.load(made_of)
+            return kind.make(self._decode(data[VALUE], order_of))
         except (ContextValueError, RecursionError):
             raise
         except Exception as error:  # a library that is missing, or whatever a forged value leads to
@@ -140,34 +136,34 @@ class _Encoder:
         cls = type(value)
         if cls is list:
             return self._encode_all(_ITEM, enumerate(value), depth + 1)
-        if cls is dict:
-            return self._encode_dict(_ITEM, value, depth)
+        if cls is tuple:
+            return {TAG: "tuple", VALUE: self._encode_all(_ITEM, enumerate(value), depth + 2)}
+        if cls in (set, frozenset):
+            return {TAG: cls.__name__, VALUE: self._encode_all(_ELEMENT, zip(value, value), depth + 2)}
+        return self._encode_dict(_ITEM, value, depth) if cls is dict else self._encode_kind(value, depth)
+
+    def _encode_kind(self, value: Any, depth: int) -> Any:
         name = _kind_of(value)
         kind = self._codec.kinds[name]
         try:
             data = kind.dump(value)
-        except Refused:
+            if type(data) is dict:
+                made_of: Any = self._encode_dict(_ATTRIBUTE, data, depth + 1)
+            elif type(data) is list:  # an error names the value, since nobody knows what it travels as
+                made_of = [self.encode(part, depth + 2) for part in data]
+            else:
+                made_of = self.encode(data, depth + 1)
+            if type(value) not in TYPES:
+                back = kind.make(self._codec.decode(made_of))
+                if type(back) is not type(value):
+                    raise TypeError(f"it would come back as a {full_name(type(back))}")
+                if kind.check:
+                    kind.check(value, back)
+        except (Refused, ContextValueError):
             raise
-        except Exception as error:
+        except Exception as error:  # whatever the object's own methods raise
             raise Refused(f"{_CANNOT} ({error!s:.200}): {HINT}") from error
-        if type(data) is dict:
-            made_of: Any = self._encode_dict(_ATTRIBUTE, data, depth + 1)
-        elif cls in (set, frozenset):
-            made_of = self._encode_all(_ELEMENT, zip(data, data), depth + 2)
-        elif type(data) is list and cls is not tuple:  # of which nobody knows who does not read its dump
-            made_of = [self.encode(part, depth + 2) for part in data]
-        else:
-            made_of = self.encode(data, depth + 1)
-        form = {TAG: name, VALUE: made_of}
-        if cls not in TYPES:
-            back = None
-            with suppress(Exception):  # whatever the object's own methods raise
-                back = self._codec.decode(form)
-            if type(back) is not cls:
-                raise Refused(f"which would come back different: {HINT}")
-            if kind.check:
-                kind.check(value, back)
-        return form
+        return {TAG: name, VALUE: made_of}
 
     def _encode_all(self, step: str, parts: Iterable[tuple[Any, Any]], depth: int) -> list[Any]:
         forms = []

@@ -21,6 +21,7 @@ ZONE_NAME = re.compile(r"(?!dateutil/)[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
 """Without a dot, so that it does not leave the database; dateutil would take it for any file's path."""
 
 _SHOWN_LENGTH = 50  # characters of a key or value in an error
+_ENCODING = "utf-8", "surrogatepass"
 _FACTORIES: dict[Any, Any] = {
     cls and cls.__name__: cls for cls in (None, list, dict, set, tuple, str, int, float, bool, bytes, deque)
 }
@@ -43,9 +44,15 @@ class Kind(NamedTuple):
     dump: Callable[[Any], Any]
     """Returns what a value is made of, to be encoded in turn: a dictionary, if these are its attributes."""
     load: Callable[[Any], Any]
-    """Makes the value again of what fits :attr:`shape`, or raises any exception."""
+    """Makes the value again of what fits :attr:`shape`."""
     check: Callable[[Any, Any], None] | None = None
     """Raises :class:`Refused` if what comes back of a value is of its type but not the same."""
+
+    def make(self, data: Any) -> Any:
+        """Return the value that is made of this, or raise any exception."""
+        if not fits(data, self.shape):
+            raise ValueError("it is made of something else")
+        return self.load(data)
 
 
 def fits(data: Any, shape: Any) -> bool:
@@ -96,10 +103,6 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
 
 
-def _dump_str(value: str) -> str:
-    return value.encode("unicode_escape").decode().replace("@", r"\x40")
-
-
 def _dump_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
     factory: Any = value.default_factory
     if factory not in _FACTORIES.values():
@@ -134,23 +137,17 @@ def _load(load: Callable[[Any, Any], Any] | None, cls: Any, data: Any) -> Any:
     return load(cls, data) if load else cls(*data)
 
 
-_DAY = ("pendulum.DateTime", "pendulum.Date")
-_TABLE: list[tuple[list[type | str], Any, Callable[[Any], Any], Any]] = [
-    ([tuple, set, frozenset], list, list, type.__call__),
+_TABLE: list[tuple[list[type | str], Any, Any, Any]] = [
+    ([tuple, set, frozenset], list, None, type.__call__),  # the encoder takes these apart, and dict
     ([float, complex, Decimal, UUID], str, str, type.__call__),
     ([PosixPath, PurePosixPath, PureWindowsPath, WindowsPath], str, str, type.__call__),
-    ([str], str, _dump_str, lambda _, d: d.encode("ascii").decode("unicode_escape")),
+    ([str], bytes, lambda v: v.encode(*_ENCODING), lambda _, d: d.decode(*_ENCODING)),
     ([int], str, hex, lambda _, d: int(d, 16)),
     ([bytes], str, lambda v: base64.b64encode(v).decode(), lambda _, d: base64.b64decode(d, validate=True)),
     ([bytearray], bytes, bytes, type.__call__),
-    ([dict], [list, ...], lambda v: [list(pair) for pair in v.items()], type.__call__),
+    ([dict], [list, ...], None, type.__call__),
     ([OrderedDict], [dict], lambda v: [dict(v)], None),
-    (
-        [defaultdict],
-        [(None, str), dict],
-        _dump_defaultdict,
-        lambda cls, d: cls(_FACTORIES[d[0]], d[1]),
-    ),
+    ([defaultdict], [(None, str), dict], _dump_defaultdict, lambda cls, d: cls(_FACTORIES[d[0]], d[1])),
     ([deque], [list, (None, int)], lambda v: [list(v), v.maxlen], None),
     ([datetime, time, "pendulum.DateTime", "pendulum.Time"], [str, ZONE, int], _dump_time, _load_time),
     ([date, "pendulum.Date"], [int] * 3, lambda v: [v.year, v.month, v.day], None),
@@ -159,9 +156,12 @@ _TABLE: list[tuple[list[type | str], Any, Callable[[Any], Any], Any]] = [
     (["zoneinfo.ZoneInfo", "pendulum.Timezone"], [ZONE_NAME], lambda v: [v.key], None),
     (["pendulum.FixedTimezone"], [int, str], lambda v: [v.offset, v.name], None),
     (["pendulum.Duration"], [int] * 9, _dump_duration, None),
-    (["pendulum.Interval"], [_DAY, _DAY], lambda v: [v.start, v.end], None),
+    (["pendulum.Interval"], [("pendulum.DateTime", "pendulum.Date")] * 2, lambda v: [v.start, v.end], None),
 ]
-"""Classes, or their names in a library that may not be there, with the shape of what they are made of."""
+"""
+Classes, or their names in a library that may not be there; the shape of what they are made of; how a value is
+taken apart, and how it is made again: None for a call of the class with all of that.
+"""
 TYPES: dict[Any, str] = {cls: cls.__name__ for row in _TABLE for cls in row[0] if isinstance(cls, type)}
 """The kinds' names by the types of which all values are of that kind."""
 KINDS = {

@@ -52,17 +52,7 @@ def _attributes(model: Any) -> dict[str, Any]:
     return {**slots, **getattr(model, "__dict__", {})}
 
 
-def _address(value: Any) -> str:
-    """Return where a value's class is found."""
-    cls = type(value)
-    found: Any = sys.modules.get(cls.__module__)
-    try:
-        for part in cls.__qualname__.split("."):
-            found = vars(found)[part]
-    except (KeyError, TypeError):
-        found = None
-    if found is not cls:
-        raise Refused("whose class cannot be found by its name: define it at the top level of a module")
+def _address(cls: type) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
@@ -74,13 +64,16 @@ def _find(allowed: Allowed, address: str) -> Any:
             f"the class to {_OPTION}"
         )
     found: Any = sys.modules.get(module_name) or importlib.import_module(module_name)
-    for part in name.split("."):
-        found = vars(found)[part]  # getattr may run code
+    try:
+        for part in name.split("."):
+            found = vars(found)[part]  # getattr may run code
+    except (KeyError, TypeError):
+        raise ValueError(f"{address} is not found: define it at the top level of a module") from None
     return found
 
 
 def _dump_enum(value: Enum) -> list[Any]:
-    return [_address(value), value.value if isinstance(value, Flag) else value.name]
+    return [_address(type(value)), value.value if isinstance(value, Flag) else value.name]
 
 
 def _load_enum(allowed: Allowed, data: list[Any]) -> Any:
@@ -96,16 +89,14 @@ def _dump_model(allowed: Allowed, value: Any) -> dict[str, Any]:
         raise Refused(
             f"which no other task may load: add {name} to {_OPTION}, or store a dictionary of its fields"
         )
-    return {"class": _address(value), **_attributes(value)}
+    return {"class": _address(type(value)), **_attributes(value)}
 
 
 def _load_model(allowed: Allowed, data: dict[str, Any]) -> Any:
     cls = _find(allowed, data.pop("class"))
-    if not allowed.allows(full_name(cls)):
-        raise ValueError(f"{full_name(cls)} is not in {_OPTION}")
     names = field_names(cls)
-    if names is None:
-        raise ValueError(f"{full_name(cls)} is no dataclass, attrs class or pydantic model")
+    if names is None or not allowed.allows(full_name(cls)):
+        raise ValueError(f"{full_name(cls)} is no dataclass, attrs class or pydantic model of {_OPTION}")
     # As copy.copy() does: a constructor may not take all that the model holds, or may change it.
     model = object.__new__(cls)
     for name, item in data.items():

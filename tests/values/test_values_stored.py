@@ -39,4 +39,4 @@ def stored(request, allowed_classes):
 @pytest.mark.parametrize("name", VALUES)
 def test_a_value_comes_back_equal_and_of_the_same_type(stored, name):
     pulled, orders = BaseXCom.deserialize_value(SimpleNamespace(value=stored[name]))
-    assert image(CODEC.decode(from_xcom(pulled), orders)) == image(VALUES[name])
+    assert image(CODEC.decode(from_xcom(pulled, CODEC), orders)) == image(VALUES[name])

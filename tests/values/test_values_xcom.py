@@ -31,7 +31,7 @@ def assert_travels(value):
     encoded = CODEC.encode(value)
     xcom = to_xcom(encoded.data)
     assert_is_plain_json(BaseXCom.serialize_value(xcom))
-    assert image(CODEC.decode(from_xcom(send(xcom)), send(encoded.orders))) == before
+    assert image(CODEC.decode(from_xcom(send(xcom), CODEC), send(encoded.orders))) == before
 
 
 class TestWhatTravels:
@@ -92,7 +92,7 @@ class TestWhatAnyTaskPulls:
 class TestEditedXComs:
     @pytest.mark.parametrize("value", ["2026-03-01", [1, {"a": None}], 2, 0.25, None, True])
     def test_are_what_is_read(self, value):
-        assert CODEC.decode(from_xcom(send(value))) == value
+        assert CODEC.decode(from_xcom(send(value), CODEC)) == value
 
     @pytest.mark.parametrize(
         "value",
@@ -105,7 +105,7 @@ class TestEditedXComs:
         ids=lambda value: type(value).__name__,
     )
     def test_may_hold_what_airflow_makes_an_object_of(self, value):
-        assert CODEC.decode(from_xcom(deserialize(serialize(value)))) == value
+        assert CODEC.decode(from_xcom(deserialize(serialize(value)), CODEC)) == value
 
     @pytest.mark.parametrize(
         "forged",
@@ -118,11 +118,11 @@ class TestEditedXComs:
     )
     def test_that_only_tell_what_they_were_are_errors(self, forged):
         with pytest.raises(ContextValueError, match=r"^'datetime\.date@version=2\(2026-01-02\)' only tells"):
-            from_xcom(forged)
+            from_xcom(forged, CODEC)
 
     def test_of_objects_that_nothing_carries_are_errors(self):
         with pytest.raises(ContextValueError, match="which cannot travel"):
-            from_xcom({"rows": [object()]})
+            from_xcom({"rows": [object()]}, CODEC)
 
     @pytest.mark.parametrize(
         "forged",
@@ -141,7 +141,7 @@ class TestEditedXComs:
     @given(nestings.forgeries(CODEC.kinds))
     def test_of_any_json_are_handed_on_or_an_error(self, forged):
         with contextlib.suppress(ContextValueError):
-            json.dumps(from_xcom(forged))
+            json.dumps(from_xcom(forged, CODEC))
 
 
 class TestOtherXComBackends:
@@ -157,7 +157,7 @@ class TestOtherXComBackends:
         for value in (VALUES[name], {"a": [VALUES[name]], "b": (VALUES[name],)}):
             data, orders = CODEC.encode(value)
             stored = json.loads(json.dumps(to_xcom(data), cls=XComEncoder), cls=XComDecoder)
-            assert image(CODEC.decode(from_xcom(stored), orders)) == image(value)
+            assert image(CODEC.decode(from_xcom(stored, CODEC), orders)) == image(value)
 
 
 def test_what_may_be_loaded_is_what_airflow_s_configuration_says(configure):
