@@ -334,7 +334,7 @@ class TestFile:
         run("def run(self): return 5", logfile="x.log", max_attempts=2)
         assert len(os.listdir("/proc/self/fd")) == descriptors
 
-    def test_two_processes_append_whole_lines(self, root, run):
+    def test_two_processes_append_whole_lines(self, root):
         write(root / "workers" / "workers.py", source(PRINT_MUCH))
         runs = [python(RUN_WITH_LOGFILE, root, name) for name in ("a", "b")]
         for process in runs:
