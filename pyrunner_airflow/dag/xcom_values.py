@@ -34,10 +34,9 @@ def allowed_classes() -> Allowed:
 
 def to_xcom(data: Any) -> Any:
     """Return what to hand to ``xcom_push`` for an encoded value."""
-    cls = type(data)
-    if cls is list:
+    if type(data) is list:
         return [to_xcom(item) for item in data]
-    if cls is not dict:
+    if type(data) is not dict:
         return data
     if TAG not in data:
         return {key: to_xcom(item) for key, item in data.items()}

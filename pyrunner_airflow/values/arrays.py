@@ -97,6 +97,12 @@ def _check_frame(frame: Any, back: Any) -> None:
     )
 
 
+def _load_series(data: list[Any]) -> Any:
+    series = data[1]["values"]
+    series.name = data[0]  # rename() would call what can be called
+    return series
+
+
 def _dump_timestamp(value: Any) -> list[Any]:
     zone = value.tzinfo
     name = getattr(zone, "key", getattr(zone, "zone", None))
@@ -118,9 +124,7 @@ KINDS: dict[str, Kind] = {
     "numpy.generic": Kind(_ARRAY, _dump_array, lambda d: _load_array(d)[()], _check_array),
     "pandas.DataFrame": Kind(_FRAME, _dump_frame, _load_frame, _check_frame),
     "pandas.Series": Kind(
-        [object, "pandas.DataFrame"],
-        lambda v: [v.name, v.to_frame("values")],
-        lambda d: d[1]["values"].rename(d[0]),
+        [object, "pandas.DataFrame"], lambda v: [v.name, v.to_frame("values")], _load_series
     ),
     "pandas.Timestamp": Kind([str, (*ZONE, ZONE_NAME)], _dump_timestamp, _load_timestamp),
     "pandas.Timedelta": Kind(

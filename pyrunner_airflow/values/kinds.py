@@ -21,7 +21,6 @@ ZONE_NAME = re.compile(r"(?!dateutil/)[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
 """Without a dot, so that it does not leave the database; dateutil would take it for any file's path."""
 
 _SHOWN_LENGTH = 50  # characters of a key or value in an error
-_ENCODING = "utf-8", "surrogatepass"
 _FACTORIES: dict[Any, Any] = {
     cls and cls.__name__: cls for cls in (None, list, dict, set, tuple, str, int, float, bool, bytes, deque)
 }
@@ -141,7 +140,7 @@ _TABLE: list[tuple[list[type | str], Any, Any, Any]] = [
     ([tuple, set, frozenset], list, None, type.__call__),  # the encoder takes these apart, and dict
     ([float, complex, Decimal, UUID], str, str, type.__call__),
     ([PosixPath, PurePosixPath, PureWindowsPath, WindowsPath], str, str, type.__call__),
-    ([str], bytes, lambda v: v.encode(*_ENCODING), lambda _, d: d.decode(*_ENCODING)),
+    ([str], bytes, lambda v: v.encode("unicode_escape"), lambda _, d: d.decode("unicode_escape")),
     ([int], str, hex, lambda _, d: int(d, 16)),
     ([bytes], str, lambda v: base64.b64encode(v).decode(), lambda _, d: base64.b64decode(d, validate=True)),
     ([bytearray], bytes, bytes, type.__call__),

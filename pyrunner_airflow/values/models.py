@@ -59,10 +59,7 @@ def _address(cls: type) -> str:
 def _find(allowed: Allowed, address: str) -> Any:
     module_name, name = address.split(":")
     if module_name not in sys.modules and not allowed.allows(f"{module_name}.{name}"):
-        raise ValueError(
-            f"{module_name}.{name} is not there: import {module_name} in the worker's module, or add "
-            f"the class to {_OPTION}"
-        )
+        raise ValueError(f"import {module_name} in the worker's module, or add the class {name} to {_OPTION}")
     found: Any = sys.modules.get(module_name) or importlib.import_module(module_name)
     try:
         for part in name.split("."):
@@ -108,8 +105,7 @@ def _load_model(allowed: Allowed, data: dict[str, Any]) -> Any:
 
 def kinds(allowed: Allowed) -> dict[str, Kind]:
     """Return the kinds, by the name under which they are stored."""
-    load_enum, load_model = partial(_load_enum, allowed), partial(_load_model, allowed)
     return {
-        "enum": Kind([str, (str, int)], _dump_enum, load_enum),
-        "model": Kind({"class": str}, partial(_dump_model, allowed), load_model),
+        "enum": Kind([str, (str, int)], _dump_enum, partial(_load_enum, allowed)),
+        "model": Kind({"class": str}, partial(_dump_model, allowed), partial(_load_model, allowed)),
     }

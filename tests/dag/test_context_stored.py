@@ -1,6 +1,12 @@
-"""The context over real database columns and over the journal: values and keys come back as they were."""
+"""
+The context over real database columns and over the journal: what it has comes back as it was.
+
+That each value does is tested in tests/values; here are those of which the index tells something.
+"""
 
 import json
+from datetime import datetime
+from pathlib import PurePosixPath
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +17,7 @@ from sqlalchemy.pool import StaticPool
 
 from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY, xcom_key
 from pyrunner_airflow.values import ContextValueError
-from tests.context_values import VALUES, image
+from tests.context_values import BERLIN, Order, image
 from tests.hosted import Hosted
 
 ODD_KEYS = [
@@ -27,6 +33,15 @@ ODD_KEYS = [
     "\ud83d\ude00",
     "\U0001f600",
 ]
+VALUES = {
+    "nothing": None,
+    "float_that_sqlite_changes": 4657815.076224769,
+    "whole_float": 1.0,
+    "dict_that_databases_sort": {"name": "a", "id": 1, "at": [{"bb": 1, "a": 2}]},
+    "of_any_task": (1, datetime(2026, 3, 1, 12, 30, tzinfo=BERLIN)),
+    "tagged": PurePosixPath("/data/x.csv"),
+    "model": Order(1, {"bb": 1, "a": (2,)}),
+}
 XCOMS = Table(
     "xcom", MetaData(), Column("task", String), Column("key", String), Column("value", XComModel.value.type)
 )
@@ -96,7 +111,7 @@ class TestDatabases:
     """The context over the column in which Airflow stores XComs."""
 
     @pytest.mark.parametrize("name", VALUES)
-    def test_a_value_comes_back_equal_and_of_the_same_type(self, over_database, name):
+    def test_a_value_comes_back_as_it_was(self, over_database, name):
         assert image(over_database[name]) == image(VALUES[name])
 
     def test_a_key_may_be_any_text(self, over_database):
@@ -137,7 +152,7 @@ class TestTheIndex:
 
 class TestTheJournal:
     @pytest.mark.parametrize("name", VALUES)
-    def test_a_value_comes_back_equal_and_of_the_same_type(self, over_journal, name):
+    def test_a_value_comes_back_as_it_was(self, over_journal, name):
         assert image(over_journal[name]) == image(VALUES[name])
 
     def test_a_key_may_be_any_text(self, over_journal):
@@ -167,7 +182,7 @@ class TestEditedXComs:
                 connection.execute(XCOMS.update().where(XCOMS.c.key == xcom_key(key)).values(value=value))
 
             reader = Hosted(Task(connection, "2_read", {"1_write"}), Store())
-            yield SimpleNamespace(edit=edit, get=reader.__getitem__)
+            yield SimpleNamespace(edit=edit, get=reader.__getitem__, kept=reader.kept)
 
     @pytest.mark.parametrize("value", ["2026-03-01", [1, {"a": None}], 2, 0.25])
     @pytest.mark.parametrize("key", ["day", "a?b", "ratio"])
@@ -194,6 +209,17 @@ class TestEditedXComs:
         with pytest.raises(ContextValueError) as caught:
             context.get(key)
         assert str(caught.value).startswith(start)
+
+    def test_that_only_the_worker_can_tell_from_a_value_are_handed_on_to_it(self, context):
+        forged = {"__pyrunner__": "model", "value": {"class": "nowhere:Order", "number": 1}}
+        context.edit("day", forged)
+        assert context.kept.get("day")[0] == forged
+        with pytest.raises(ContextValueError) as caught:
+            context.get("day")
+        assert str(caught.value).startswith(
+            "context['day']: the XCom 'day' of task 1_write is not as that task wrote it: "
+            "it holds a value of the kind model, which "
+        )
 
 
 def test_a_refused_value_is_an_error_that_names_the_key():
