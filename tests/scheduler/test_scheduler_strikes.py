@@ -79,14 +79,11 @@ from pyrunner_airflow.dag.operator import run_row
 from pyrunner_airflow.dag.errors import WorkerTerminated
 
 
-def strike(kind, started):
+def strike(started):
     while not started.exists():
         time.sleep(0.01)
     time.sleep(random.random() / 4)
-    if kind == "TimedOut":
-        signal.setitimer(signal.ITIMER_REAL, 0.001)
-    else:
-        os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def be_struck(*argv, **context):
@@ -94,13 +91,16 @@ def be_struck(*argv, **context):
     for attempt in range(1, {ATTEMPTS} + 1):
         context["ti"].try_number = attempt
         started = Path(__file__).with_name("struck") / f"started_{{context['ti'].task_id}}_{{attempt}}"
-        try:
-            with timeout(600):
-                striker = threading.Thread(target=strike, args=(kind, started), daemon=True)
-                striker.start()
-                run_row(*argv, **context)
-        except (AirflowTaskTimeout, WorkerTerminated):
-            pass
+        seconds = 0.5 if kind == "TimedOut" else 600
+        while not started.exists():  # a timeout that came too soon is tried again, with more time
+            if kind == "Terminated":
+                threading.Thread(target=strike, args=(started,), daemon=True).start()
+            try:
+                with timeout(seconds + random.random() / 4):
+                    run_row(*argv, **context)
+            except (AirflowTaskTimeout, WorkerTerminated):
+                pass
+            seconds *= 2
 
 
 dag = PyRunnerDag("struck/config/struck.lst", dag_id="struck_by_hand")
