@@ -75,8 +75,11 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import timeout
 
 from pyrunner_airflow import PyRunnerDag
+from pyrunner_airflow.dag import operator
 from pyrunner_airflow.dag.operator import run_row
 from pyrunner_airflow.dag.errors import WorkerTerminated
+
+operator.seconds_after_sigterm = lambda: 600.0  # it is not Airflow that strikes, which would kill after 5
 
 
 def strike(started):
