@@ -106,7 +106,8 @@ def _print_error(error: BaseException) -> None:
     cause: BaseException | None = error
     while cause and not isinstance(cause, WorkerTraceback):
         cause = cause.__cause__
-    print(cause.args[0] if cause else f"{type(error).__name__}: {error}", file=sys.stderr)
+    text = cause.args[0] if cause else "".join(traceback.format_exception_only(error))
+    print(text.rstrip("\n"), file=sys.stderr)
 
 
 def _add_bundle(dags: str) -> None:
