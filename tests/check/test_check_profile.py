@@ -88,14 +88,14 @@ def test_a_profile_that_may_not_be_read_tells_nothing(app, monkeypatch):
 )
 def test_what_is_not_on_this_machine_is_looked_for_beside_the_list(tmp_path, options):
     root = write(tmp_path, **{"workers/workers.py": "from pyrunner import Worker\n"})
-    findings = check(root, row(), row(id=2, module="elsewhere"), options=f"#AIRFLOW pyrunner.{options}")
+    findings = check(root, row(), row(id=2, module="no_such_module"), options=f"#AIRFLOW pyrunner.{options}")
     assert [(found.severity, found.code) for found in findings.diagnostics] == [
         ("warning", "class-not-found")
     ]
     (note,) = findings.notes
     assert "/nowhere/app" in note
     assert "is not on this machine; looked for workers in" in note
-    assert note.endswith("; not found there: elsewhere")
+    assert note.endswith("; not found there: no_such_module")
 
 
 def test_a_worker_folder_of_the_app_that_is_not_there_is_none(tmp_path):
