@@ -31,7 +31,6 @@ def load_worker(module_name: str, worker_name: str, folders: list[str]) -> Any:
             raise AppError(f"{module_name}.{worker_name}: {name!r} is not a Python name")
     if module_name.split(".")[0] == "pyrunner" and worker_name == "ShellWorker":
         return ShellWorker  # the real package's hands the shell a list, and so loses all but the first
-    _look_anew()
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -44,15 +43,6 @@ def load_worker(module_name: str, worker_name: str, folders: list[str]) -> Any:
     if not _is_worker(worker):
         raise AppError(f"{worker_name} in {module.__file__} is not a subclass of pyrunner's Worker")
     return worker
-
-
-def _look_anew() -> None:
-    """Do what importlib.invalidate_caches() does for modules; that loads importlib.metadata, for 25 ms."""
-    for entry, finder in list(sys.path_importer_cache.items()):
-        if finder is None:
-            del sys.path_importer_cache[entry]
-        elif hasattr(finder, "invalidate_caches"):
-            finder.invalidate_caches()
 
 
 def _is_worker(worker: Any) -> bool:
@@ -73,6 +63,7 @@ def find_imports(app: App, folder: str) -> None:
     root = _import_root(app, folder)
     around = [entry for entry in sys.path if _lies_in(root, entry) or _lies_in(folder, entry)]
     sys.path[:] = [root, *(entry for entry in sys.path if entry not in around), folder, *around]
+    _look_anew({root, folder})
     _drop_modules({root, folder})
     sys.modules["__main__"] = ModuleType("__main__")  # multiprocessing would have a spawned child import it
     spec = importlib.util.find_spec("pyrunner")
@@ -80,20 +71,32 @@ def find_imports(app: App, folder: str) -> None:
         sys.modules.update(_stand_in())
 
 
+def _look_anew(folders: set[str]) -> None:
+    """
+    Do what importlib.invalidate_caches() does, for the folders of an app.
+
+    That would load importlib.metadata, and have each folder of ``sys.path`` be listed again.
+    """
+    for entry, finder in list(sys.path_importer_cache.items()):
+        if finder is None:  # a folder that was not there
+            del sys.path_importer_cache[entry]
+        elif hasattr(finder, "invalidate_caches") and any(_lies_in(entry, folder) for folder in folders):
+            finder.invalidate_caches()
+
+
 def _drop_modules(folders: set[str]) -> None:
     """Drop loaded modules in whose place Python would find one in these folders if none were loaded."""
-    packages, plain_folders = set(), set()
+    hidden = set()
     for folder in filter(os.path.isdir, folders):
         for entry in os.listdir(folder):
             name, ending = os.path.splitext(entry)
-            if ending == ".py" or os.path.exists(os.path.join(folder, entry, "__init__.py")):
-                packages.add(name)
-            else:
-                plain_folders.add(entry)
-    for name in list(sys.modules):
-        top = name.split(".")[0]
-        is_plain_folder = getattr(sys.modules.get(top), "__file__", None) is None
-        if top not in _KEPT and (top in packages or (top in plain_folders and is_plain_folder)):
+            is_module = ending == ".py" or os.path.exists(os.path.join(folder, entry, "__init__.py"))
+            if name in sys.modules and name not in _KEPT:
+                is_plain_folder = getattr(sys.modules[name], "__file__", None) is None
+                if is_module or (is_plain_folder and not ending):
+                    hidden.add(name)
+    if hidden:  # a fork copies what it looks at, and there are thousands
+        for name in [name for name in sys.modules if name.split(".")[0] in hidden]:
             del sys.modules[name]
 
 
