@@ -102,8 +102,8 @@ class Demo:
             for row, ti in self.rows().items():
                 state = ti["state"]
                 if state in COLOURS and shown.get(row) != state:
-                    name = f"{row} {ti['task_display_name']}"
-                    self.console.print(f"{name:26} [{COLOURS[state]}]{state}[/]", highlight=False)
+                    line = f"{ti['task_display_name']:26} [{COLOURS[state]}]{state}[/]"
+                    self.console.print(line, highlight=False)
                 shown[row] = state
             run = str(self.airflow.run(DAG, RUN)["state"])
             return run if run in FINISHED else None
@@ -113,11 +113,10 @@ class Demo:
 
     def show_rows(self, rows: Rows, again: set[int]) -> None:
         """Print a table of the rows as they ended."""
-        table = new_table("The run", "Row", "Name", "State", "Tries", "Start", "Secs", "After clear")
+        table = new_table("The run", "Row", "State", "Tries", "Start", "Secs", "After clear")
         for row, ti in rows.items():
             tries = self.airflow.tries(DAG, RUN, ti["task_id"])
             table.add_row(
-                str(row),
                 ti["task_display_name"],
                 f"[{COLOURS.get(ti['state'], 'red')}]{ti['state']}[/]",
                 str(sum(attempt["state"] in FINISHED for attempt in tries)),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
+from unicodedata import combining, normalize
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import conf, literal
@@ -46,7 +47,10 @@ _SECRET_NAME = re.compile(
 
 def task_id(row: TaskRow) -> str:
     """Return the task ID of a row: its ID, and its name in lower-case letters, digits and ``_``."""
-    slug = re.sub("[^a-z0-9]+", "_", row.name.lower()).strip("_")
+    name = row.name.lower()
+    if not name.isascii():  # Größe becomes grosse: other letters are none to StatsD and Kubernetes
+        name = "".join(char for char in normalize("NFKD", name.casefold()) if not combining(char))
+    slug = re.sub("[^a-z0-9]+", "_", name).strip("_")
     return f"{row.id}_{slug}"[:_MAX_SLUG].rstrip("_")
 
 
@@ -87,7 +91,7 @@ class WorkerOperator(PythonOperator):
         text = _as_is if options.templates else literal
         task = cls(
             task_id=task_id(row),
-            task_display_name=row.name,
+            task_display_name=f"{row.id} {row.name}",
             python_callable=run_row,
             op_args=[text(argument) for argument in row.arguments],
             show_return_value_in_logs=False,

@@ -88,7 +88,8 @@ class TestTheRow:
         [
             ("Load MySQL Table", "7_load_mysql_table"),
             ("  a -- b / c  ", "7_a_b_c"),
-            ("Größe", "7_gr_e"),
+            ("Größe", "7_grosse"),
+            ("Déjà vu", "7_deja_vu"),
             ("株式", "7"),
             ("x" * 300, "7_" + "x" * 198),
             ("y" * 197 + " z", "7_" + "y" * 197),
@@ -96,7 +97,7 @@ class TestTheRow:
     )
     def test_task_id_is_the_id_and_what_a_task_id_may_have_of_the_name(self, task_of, name, task_id):
         task = task_of(f"7|-1|1|0|{name}|workers|Work")
-        assert (task.task_id, task.task_display_name) == (task_id, name.strip())
+        assert (task.task_id, task.task_display_name) == (task_id, f"7 {name.strip()}")
 
 
 class TestTheDag:
