@@ -9,7 +9,7 @@ READY34 := $(VENV34)/.ready
 
 DAG_FACTORY := $(VENV)/dag-factory
 
-.PHONY: demo airflow test test-all lint format bench bench-large clean
+.PHONY: demo airflow test test-all fuzz lint format bench bench-large clean
 
 demo: $(READY)  ## Run the sample job in a real Airflow: it fails, is cleared, and succeeds
 	@$(BIN)/python -m scripts.demo
@@ -23,6 +23,9 @@ test test-all: $(READY) $(READY34)
 	@scripts/install_debian_packages
 	$(VENV34)/bin/python -m pytest tests/discovery
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder $(SELECTED)
+
+fuzz: $(READY)  ## Try 200,000 hostile lists; test-all tries some of them
+	$(BIN)/python -m tests.fuzzing 200000
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -25,6 +25,8 @@ def main() -> int:
             print(f"Password   {password}")
             print(f"Drop .lst  {airflow.dags_folder}")
             print(f"Commands   AIRFLOW_HOME={HOME} {BIN / 'airflow'} dags list")
+            # Airflow has no option to bind them to one address.
+            print("Its two log servers listen on all addresses of this machine, and answer to Airflow alone.")
             print("Ctrl-C stops it; runs and history are kept for the next time.", flush=True)
             airflow.join()
     except LocalAirflowError as error:
