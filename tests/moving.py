@@ -256,6 +256,17 @@ def read_password(reader: Reader, block: str) -> None:
     assert reader.run(f"cd {workers} && {sys.executable} -c {ask!r}", BILLING_DB_PASSWORD="old") == "old\n"
 
 
+def make_pool(reader: Reader, line: str) -> None:
+    reader.run(line)
+    assert reader.airflow.api("GET", "pools", "mysql")["slots"] == 1
+
+
+def add_mail(reader: Reader, line: str) -> None:
+    reader.run(line, SMTP_PASSWORD="8-secret")
+    mail = reader.airflow.api("GET", "connections", "smtp_default")
+    assert (mail["host"], mail["port"], mail["login"]) == ("mail.example.com", 465, "airflow")
+
+
 def add_connection(reader: Reader, line: str) -> None:
     reader.run(line, NEW_PASSWORD="7-secret")
     run = Run(reader.airflow, "stock", reader.airflow.trigger("stock")).finish()
@@ -458,6 +469,8 @@ STEPS: list[tuple[str, str, Step]] = [
     ("lst", r"", parse_row),
     ("python", r"(?s).*\"billing_db\"", read_password),
     ("console", r"\$ airflow connections add billing_db ", add_connection),
+    ("console", r"\$ airflow pools set mysql 1 ", make_pool),
+    ("console", r"\$ airflow connections add smtp_default ", add_mail),
     ("console", r"\$ airflow dags test billing$", try_out),
     ("toml", r"\[\"billing.lst\"\]", hand_over),
     ("console", r"\$ airflow dags pause -y billing$", pause),
