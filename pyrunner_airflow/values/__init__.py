@@ -1,6 +1,7 @@
 """What a context value is as JSON: one table of kinds, one codec. Standard library and Python 3.8."""
 
-from .codec import TAG, VALUE, Codec, ContextValueError, Encoded
+from .codec import ORDERS, TAG, VALUE, Codec, ContextValueError, Encoded
+from .kinds import fits, shown
 from .models import Allowed
 
-__all__ = ["TAG", "VALUE", "Allowed", "Codec", "ContextValueError", "Encoded"]
+__all__ = ["ORDERS", "TAG", "VALUE", "Allowed", "Codec", "ContextValueError", "Encoded", "fits", "shown"]

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import base64
 import io
+import math
+import re
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from .kinds import ZONE, ZONE_NAME, Kind, Refused, shown
+from .kinds import ZONE, ZONE_NAME, Kind, Refused, fits, shown
 
 # A type of which pyarrow before 14.0.1 unpickles columns (CVE-2023-47248), as a file has it: in base64, and
 # without the characters that depend on what stands around it.
 _EXECUTED = [base64.b64encode(b" " * shift + b"arrow.py_extension_type")[4:-4] for shift in range(3)]
+
+_FOREIGN = re.compile(r"extension<(?!arrow\.|pandas\.)")
+"""A type of another library, which may unpickle too."""
+_DTYPES = [{"numpy_type": re.compile(r"(?!.*dateutil/).{,200}")}, ...]
+"""Without a time zone that is a file of any path, and without a text that pandas reads for ever."""
+_FREQ = re.compile(r"[\w+.-]{1,50}", re.ASCII)
+MAX_BYTES = 2**30
+"""How much memory one array or frame may take."""
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise Refused(f"which takes more than {MAX_BYTES:,} bytes of memory: keep it in a file")
 
 
 def _dump_array(value: Any) -> list[Any]:
@@ -24,6 +39,7 @@ def _dump_array(value: Any) -> list[Any]:
 def _load_array(data: list[Any]) -> Any:
     content, is_aligned = data
     array = import_module("numpy.lib.format").read_array(io.BytesIO(content), allow_pickle=False)
+    _check_size(math.prod(length or 1 for length in array.shape) * (array.itemsize or 1))
     if is_aligned:  # which the file does not tell
         fields = import_module("numpy.lib.recfunctions")
         return array.view(fields.repack_fields(array.dtype, align=True))
@@ -41,7 +57,28 @@ def _check_array(value: Any, back: Any) -> None:
 def _from_parquet(content: bytes) -> Any:
     if any(form in content for form in _EXECUTED):
         raise ValueError("it has a column of which pyarrow may run code")
-    return import_module("pyarrow.parquet").ParquetFile(io.BytesIO(content)).read().to_pandas()
+    parquet = import_module("pyarrow.parquet")
+    file = parquet.ParquetFile(io.BytesIO(content))
+    schema, told = file.schema_arrow, file.schema_arrow.pandas_metadata or {"columns": []}
+    if _FOREIGN.search(str(schema)) or not fits(told["columns"] + told.get("column_indexes", []), _DTYPES):
+        raise ValueError("it has a column of which pandas may run code or open files")
+    size = 8 * file.metadata.num_rows * len(schema)
+    _check_size(size)
+    # A text may be stored once for many rows: what it takes is counted before it is written into them.
+    texts = [c.path for c in file.schema if c.physical_type == "BYTE_ARRAY" and c.path in schema.names]
+    for batch in parquet.ParquetFile(io.BytesIO(content), read_dictionary=texts).iter_batches():
+        size += sum(map(_size, batch.columns, schema.types))
+        _check_size(size)
+    return file.read().to_pandas()
+
+
+def _size(column: Any, cls: Any) -> int:
+    """Return the bytes of a column that has been read, and is of this type when it is read as it stands."""
+    if column.type == cls:
+        return int(column.nbytes)
+    compute = import_module("pyarrow.compute")
+    lengths = compute.binary_length(column.dictionary).take(column.indices)
+    return int(compute.sum(lengths).as_py() or 0)
 
 
 def _dump_frame(frame: Any) -> dict[str, Any]:
@@ -98,8 +135,11 @@ def _check_frame(frame: Any, back: Any) -> None:
 
 
 def _load_series(data: list[Any]) -> Any:
-    series = data[1]["values"]
-    series.name = data[0]  # rename() would call what can be called
+    name, frame = data
+    if frame.shape[1] != 1:
+        raise ValueError("it has another number of columns")
+    series = frame.iloc[:, 0]
+    series.name = name  # rename() would call what can be called
     return series
 
 
@@ -118,7 +158,7 @@ def _load_timestamp(data: list[Any]) -> Any:
 
 
 _ARRAY = [bytes, bool]
-_FRAME = {"freq": (None, str), "attrs": dict, "parquet": bytes}
+_FRAME = {"freq": (None, _FREQ), "attrs": dict, "parquet": bytes}
 KINDS: dict[str, Kind] = {
     "numpy.ndarray": Kind(_ARRAY, _dump_array, _load_array, _check_array),
     "numpy.generic": Kind(_ARRAY, _dump_array, lambda d: _load_array(d)[()], _check_array),

@@ -22,6 +22,8 @@ from .models import Allowed, field_names
 TAG, VALUE = "__pyrunner__", "value"
 MAX_DEPTH = 90
 """How deep values may be nested. Their JSON may be two levels deeper; MySQL's limit is 100."""
+ORDERS = (None, [[str, ...], ...])
+"""The shape of :attr:`Encoded.orders`."""
 ORDERS_LENGTH = 4000
 """How many characters the keys in :attr:`Encoded.orders` may have, since every task below stores them too."""
 
@@ -86,10 +88,11 @@ class Codec:
         :param orders: the keys of dictionaries in their order, from :meth:`encode`.
         :raises ContextValueError: if :meth:`encode` never returned this, or this interpreter cannot read it.
         """
-        if not fits(orders, (None, [[str, ...], ...])):
+        if not fits(orders, ORDERS):
             raise ContextValueError("the order of its keys is not as it was stored")
         try:
-            return self._decode(data, {frozenset(keys): keys for keys in orders or ()})
+            # Each key once, whatever is told: else what stands there would be decoded as often.
+            return self._decode(data, {frozenset(keys): [*dict.fromkeys(keys)] for keys in orders or ()})
         except RecursionError as error:
             raise ContextValueError("it is nested too deep") from error
 
@@ -139,6 +142,7 @@ class _Encoder:
         if cls is tuple:
             return {TAG: "tuple", VALUE: self._encode_all(_ITEM, enumerate(value), depth + 2)}
         if cls in (set, frozenset):
+            kinds.check_hashes(value)
             return {TAG: cls.__name__, VALUE: self._encode_all(_ELEMENT, zip(value, value), depth + 2)}
         return self._encode_dict(_ITEM, value, depth) if cls is dict else self._encode_kind(value, depth)
 
@@ -179,6 +183,7 @@ class _Encoder:
     def _encode_dict(self, step: str, value: dict[Any, Any], depth: int) -> dict[str, Any]:
         if self._is_plain_dict(value):
             return dict(zip(value, self._encode_all(step, value.items(), depth + 1)))
+        kinds.check_hashes(value)
         keys = self._encode_all(_KEY, zip(value, value), depth + 3)
         items = self._encode_all(step, value.items(), depth + 3)
         return {TAG: "dict", VALUE: [list(pair) for pair in zip(keys, items)]}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections import OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from functools import partial
 from importlib import import_module
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Iterable, NamedTuple
 from uuid import UUID
 
 HINT = "convert it to text, numbers, lists and dictionaries, or keep it in a file and its path in the context"
@@ -20,6 +20,10 @@ ZONE = (None, timezone, "zoneinfo.ZoneInfo", "pendulum.Timezone", "pendulum.Fixe
 ZONE_NAME = re.compile(r"(?!dateutil/)[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
 """Without a dot, so that it does not leave the database; dateutil would take it for any file's path."""
 
+MAX_OF_ONE_HASH = 100
+"""How many keys of a dictionary may have the same hash: it compares each with all of these."""
+
+_UTF_8 = "utf-8", "surrogatepass"
 _SHOWN_LENGTH = 50  # characters of a key or value in an error
 _FACTORIES: dict[Any, Any] = {
     cls and cls.__name__: cls for cls in (None, list, dict, set, tuple, str, int, float, bool, bytes, deque)
@@ -102,6 +106,22 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
 
 
+def check_hashes(keys: Iterable[Any]) -> None:
+    """Raise Refused if a dictionary of these keys would take for ever: numbers may be made to that end."""
+    if max(Counter(map(hash, keys)).values(), default=0) > MAX_OF_ONE_HASH:
+        raise Refused(f"of which more than {MAX_OF_ONE_HASH} keys or elements have one hash: store a list")
+
+
+def _load_set(cls: Any, elements: list[Any]) -> Any:
+    check_hashes(elements)
+    return cls(elements)
+
+
+def _load_dict(cls: Any, items: list[Any]) -> Any:
+    check_hashes(key for key, _ in items)
+    return cls(items)
+
+
 def _dump_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
     factory: Any = value.default_factory
     if factory not in _FACTORIES.values():
@@ -137,14 +157,15 @@ def _load(load: Callable[[Any, Any], Any] | None, cls: Any, data: Any) -> Any:
 
 
 _TABLE: list[tuple[list[type | str], Any, Any, Any]] = [
-    ([tuple, set, frozenset], list, None, type.__call__),  # the encoder takes these apart, and dict
+    ([tuple], list, None, type.__call__),  # the encoder takes it apart, and the next three
+    ([set, frozenset], list, None, _load_set),
+    ([dict], [list, ...], None, _load_dict),
     ([float, complex, Decimal, UUID], str, str, type.__call__),
     ([PosixPath, PurePosixPath, PureWindowsPath, WindowsPath], str, str, type.__call__),
-    ([str], bytes, lambda v: v.encode("unicode_escape"), lambda _, d: d.decode("unicode_escape")),
+    ([str], bytes, lambda v: v.encode(*_UTF_8), lambda _, d: str(d, *_UTF_8)),
     ([int], str, hex, lambda _, d: int(d, 16)),
     ([bytes], str, lambda v: base64.b64encode(v).decode(), lambda _, d: base64.b64decode(d, validate=True)),
     ([bytearray], bytes, bytes, type.__call__),
-    ([dict], [list, ...], None, type.__call__),
     ([OrderedDict], [dict], lambda v: [dict(v)], None),
     ([defaultdict], [(None, str), dict], _dump_defaultdict, lambda cls, d: cls(_FACTORIES[d[0]], d[1])),
     ([deque], [list, (None, int)], lambda v: [list(v), v.maxlen], None),

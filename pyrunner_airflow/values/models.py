@@ -14,10 +14,12 @@ import sys
 from enum import Enum, Flag
 from fnmatch import fnmatchcase
 from functools import partial
+from types import MemberDescriptorType
 from typing import Any, NamedTuple
 
 from .kinds import Kind, Refused, full_name, is_a
 
+_FLAG_BITS = 1000
 _OPTION = "[core] allowed_deserialization_classes"
 
 
@@ -63,8 +65,8 @@ def _find(allowed: Allowed, address: str) -> Any:
     found: Any = sys.modules.get(module_name) or importlib.import_module(module_name)
     try:
         for part in name.split("."):
-            found = vars(found)[part]  # getattr may run code
-    except (KeyError, TypeError):
+            found = object.__getattribute__(found, "__dict__")[part]  # anything else may run code
+    except (KeyError, AttributeError):
         raise ValueError(f"{address} is not found: define it at the top level of a module") from None
     return found
 
@@ -77,7 +79,11 @@ def _load_enum(allowed: Allowed, data: list[Any]) -> Any:
     cls = _find(allowed, data[0])
     if not issubclass(cls, Enum):
         raise ValueError(f"{full_name(cls)} is no Enum")
-    return cls(data[1]) if issubclass(cls, Flag) else cls[data[1]]
+    if not issubclass(cls, Flag):
+        return cls[data[1]]
+    if data[1].bit_length() > _FLAG_BITS:  # which an old Python takes one by one
+        raise ValueError(f"{full_name(cls)} has no such flags")
+    return cls(data[1])
 
 
 def _dump_model(allowed: Allowed, value: Any) -> dict[str, Any]:
@@ -96,10 +102,14 @@ def _load_model(allowed: Allowed, data: dict[str, Any]) -> Any:
         raise ValueError(f"{full_name(cls)} is no dataclass, attrs class or pydantic model of {_OPTION}")
     # As copy.copy() does: a constructor may not take all that the model holds, or may change it.
     model = object.__new__(cls)
+    if not data.keys() >= {*names}:
+        raise ValueError(f"{full_name(cls)} has other fields")
+    found = {name: item for base in reversed(cls.__mro__) for name, item in vars(base).items()}
     for name, item in data.items():
-        object.__setattr__(model, name, item)
-    for name in names:
-        getattr(model, name)  # which raises, if it is not there
+        if type(found.get(name)) is MemberDescriptorType:  # a slot
+            found[name].__set__(model, item)
+        else:  # without a property's setter
+            model.__dict__[name] = item
     return model
 
 
