@@ -15,7 +15,8 @@ from airflow.sdk.bases.xcom import BaseXCom
 from sqlalchemy import Column, MetaData, String, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
-from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY, xcom_key
+from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY
+from pyrunner_airflow.dag.writes import xcom_key
 from pyrunner_airflow.values import ContextValueError
 from tests.context_values import BERLIN, Order, image
 from tests.hosted import Hosted
@@ -75,6 +76,8 @@ class Store(dict):
 
     def get(self, key):
         return json.loads(self[key]) if key in self else None
+
+    delete = dict.__delitem__
 
 
 def fill(context):
@@ -166,6 +169,50 @@ class TestTheJournal:
         context = Hosted(Task(None, "1", set(), try_number=2), store)
         with pytest.raises(ContextValueError, match=r"^context\['order'\]: it holds a value of the kind "):
             context["order"]
+
+
+NO_JOURNALS = [
+    5,
+    "writes",
+    [1],
+    {},
+    {"writes": 5},
+    {"writes": [5]},
+    {"writes": [["day"]]},
+    {"writes": [[["day"], 1]]},
+    {"writes": [["", 1]]},
+    {"writes": [["pyrunner.context", 1]]},
+    {"writes": [["day", "1"]]},
+    {"writes": [["day", 10**400]]},
+    {"writes": [["day", 1, 2]]},
+    {"writes": [["day", 1, 2, 3]]},
+    {"writes": [["day", 1, 2, [["a", 1]]]]},
+    {"writes": [["day", 1, 2, None, 4]]},
+    {"writes": [["day", 1, 2**64, None]]},
+    {"writes": [["day", 1, "a\0", None]]},
+    {"writes": [["day", 1, {"__classname__": "subprocess.Popen"}, None]]},
+    {"writes": [["other", 1, 1, None], ["day", 1, 1, 1]]},
+]
+
+
+class TestEditedJournals:
+    """Of which whoever may edit the task's states may have made anything."""
+
+    @pytest.mark.parametrize("journal", NO_JOURNALS, ids=lambda journal: f"{journal!r:.60}")
+    def test_are_told_once_and_left_aside(self, journal):
+        store, warnings = Store(), []
+        store.set(JOURNAL_KEY, journal)
+        context = Hosted(Task(None, "1", set(), try_number=2), store, warn=warnings.append)
+        assert list(context) == []
+        context["day"] = 2
+        assert context["day"] == 2
+        assert len(warnings) == 1
+        assert warnings[0].startswith(
+            "the journal 'pyrunner.context' of task 1, in its task_state_store, is not as the task wrote it ("
+        )
+        assert len(warnings[0]) < 400
+        context.kept.drop_journal()
+        assert not store
 
 
 class TestEditedXComs:
