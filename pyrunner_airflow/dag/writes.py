@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 from airflow.sdk.serde import serialize
 
 from pyrunner_airflow.dag.xcom_values import from_xcom, to_xcom
-from pyrunner_airflow.values import ORDERS, TAG, VALUE, Allowed, Codec, Encoded, fits, shown
+from pyrunner_airflow.values import TAG, VALUE, Allowed, Codec, Encoded
+from pyrunner_airflow.values.codec import ORDERS
+from pyrunner_airflow.values.kinds import fits, shown
 from pyrunner_airflow.worker.context import MAX_KEY_LENGTH, RESERVED_PREFIX
 
 UNREADABLE = (

@@ -1,7 +1,6 @@
 """What a context value is as JSON: one table of kinds, one codec. Standard library and Python 3.8."""
 
-from .codec import ORDERS, TAG, VALUE, Codec, ContextValueError, Encoded
-from .kinds import fits, shown
+from .codec import TAG, VALUE, Codec, ContextValueError, Encoded
 from .models import Allowed
 
-__all__ = ["ORDERS", "TAG", "VALUE", "Allowed", "Codec", "ContextValueError", "Encoded", "fits", "shown"]
+__all__ = ["TAG", "VALUE", "Allowed", "Codec", "ContextValueError", "Encoded"]

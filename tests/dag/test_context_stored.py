@@ -5,6 +5,7 @@ That each value does is tested in tests/values; here are those of which the inde
 """
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from pathlib import PurePosixPath
 from types import SimpleNamespace
@@ -12,14 +13,19 @@ from types import SimpleNamespace
 import pytest
 from airflow.models.xcom import XComModel
 from airflow.sdk.bases.xcom import BaseXCom
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Column, MetaData, String, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
 from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY
-from pyrunner_airflow.dag.writes import xcom_key
+from pyrunner_airflow.dag.writes import UNREADABLE, index_of, read_index, read_journal, xcom_key
+from pyrunner_airflow.dag.xcom_values import to_xcom
 from pyrunner_airflow.values import ContextValueError
 from tests.context_values import BERLIN, Order, image
 from tests.hosted import Hosted
+from tests.values import nestings
+from tests.values.storing import CODEC
 
 ODD_KEYS = [
     "a?b",
@@ -213,6 +219,38 @@ class TestEditedJournals:
         assert len(warnings[0]) < 400
         context.kept.drop_journal()
         assert not store
+
+
+ANY_JSON = nestings.forgeries(CODEC.kinds)
+ANY_NUMBER = ANY_JSON | st.integers() | st.sampled_from([2**63, 10**400, 10**5000])
+ROWS = st.fixed_dictionaries(
+    {
+        "key": st.text() | ANY_JSON,
+        "stamp": ANY_NUMBER,
+        "task_id": st.just("1_write") | st.text(),
+        "state": st.sampled_from(["value", "none", "deleted"]) | ANY_JSON,
+    },
+    optional={"number": st.floats() | ANY_JSON, "orders": st.lists(st.lists(st.text())) | ANY_JSON},
+)
+WRITES = st.tuples(st.text() | ANY_JSON, ANY_NUMBER, ANY_JSON, st.none() | ANY_JSON).map(list)
+
+
+class TestWhateverTheyAreEditedInto:
+    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.lists(ROWS, max_size=2) | ANY_JSON)
+    def test_an_index_is_read_as_one_that_can_be_passed_on_or_an_error(self, index):
+        with suppress(*UNREADABLE):
+            entries = read_index(index)
+            assert read_index(json.loads(json.dumps(index_of(entries), allow_nan=False))) == entries
+
+    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.fixed_dictionaries({"writes": st.lists(WRITES, max_size=2)}) | ANY_JSON)
+    def test_a_journal_is_read_as_writes_that_can_be_published_or_an_error(self, journal):
+        writes = {}
+        with suppress(*UNREADABLE):
+            writes = read_journal(journal)
+        for write in writes.values():
+            json.dumps(BaseXCom.serialize_value(to_xcom(write.encoded and write.encoded.data)))
 
 
 class TestEditedXComs:

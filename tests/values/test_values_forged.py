@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from types import ModuleType
 
 import numpy
 import pandas
@@ -19,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from pyrunner_airflow.values import Allowed, Codec, ContextValueError
+from pyrunner_airflow.values.kinds import shown
 from tests.context_values import Access, Color, Order
 from tests.values import nestings
 from tests.values.storing import CODEC
@@ -62,13 +64,16 @@ def in_base64(content):
         tagged("enum", ["os:system", "true"]),
         tagged("enum", ["subprocess:Popen", "true"]),
         tagged("enum", [f"{Color.__module__}:Color", "GREEN"]),
+        tagged("enum", [f"{Color.__module__}:Color", tagged("int", hex(10**5000))]),
+        tagged("enum", [f"{Color.__module__}:Access", "READ"]),
+        tagged(10**5000, 1),
         tagged("enum", [f"{Color.__module__}:Order", "number"]),
         tagged("model", ["subprocess:Popen", {"args": "true"}]),
         tagged("model", [f"{Color.__module__}:Color", {"value": "red"}]),
         tagged("model", [f"{Color.__module__}:Order", {"colour": 1}]),
         tagged("model", [f"{Color.__module__}:Customer", {"name": "a"}]),
     ],
-    ids=str,
+    ids=lambda forged: shown(forged, 60),
 )
 def test_what_makes_no_sense_is_an_error_that_names_its_kind(forged):
     with pytest.raises(ContextValueError, match=f"^it holds a value of the kind .*, which {sys.executable}"):
@@ -227,6 +232,22 @@ def test_no_method_of_a_model_is_called(attributes):
     codec = Codec(Allowed([f"{__name__}.*"], []))
     with contextlib.suppress(ContextValueError):
         codec.decode(tagged("model", {"class": f"{__name__}:WithSetter", **attributes}))
+
+
+class Proxy:
+    """As of a library that makes its objects when they are asked for."""
+
+    def __getattribute__(self, name):
+        pytest.fail("an attribute was asked for")
+
+
+@pytest.mark.parametrize("kind", ["enum", "model"])
+def test_no_object_that_is_no_class_is_asked_for_anything(kind, monkeypatch):
+    monkeypatch.setitem(sys.modules, "proxies", ModuleType("proxies"))
+    vars(sys.modules["proxies"])["proxy"] = Proxy()
+    address = "proxies:proxy"
+    with pytest.raises(ContextValueError, match="is not found"):
+        CODEC.decode(tagged(kind, [address, "a"] if kind == "enum" else {"class": address}))
 
 
 def test_what_is_nested_too_deep_is_an_error():
