@@ -75,7 +75,7 @@ def parse_with_pyrunner(path: str) -> dict[str, float]:
 
 def _xcom_context() -> Any:
     from pyrunner_airflow.dag.context import XComContext
-    from pyrunner_airflow.dag.xcom_values import allowed_classes
+    from pyrunner_airflow.dag.xcom_settings import allowed_classes
     from pyrunner_airflow.values import Codec
 
     ti = Mock(try_number=1, task_id="1_a", task=SimpleNamespace(upstream_task_ids=set()))
@@ -108,7 +108,7 @@ def _run_worker(python: str, line: str) -> float:
     """Run a line as a worker's ``run``, and tell how long that takes, with the start of its process."""
     from pyrunner_airflow.dag.host import Host
     from pyrunner_airflow.dag.relay import dump_error
-    from pyrunner_airflow.dag.xcom_values import allowed_classes
+    from pyrunner_airflow.dag.xcom_settings import allowed_classes
     from pyrunner_airflow.worker.attempt import Job
     from pyrunner_airflow.worker.child import InAirflow
 

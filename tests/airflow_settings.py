@@ -5,14 +5,14 @@ from contextlib import contextmanager
 import pytest
 from airflow.sdk import serde
 
-from pyrunner_airflow.dag import xcom_values
+from pyrunner_airflow.dag.xcom_settings import backend_is_airflows
 
 CACHES = (
     serde._get_patterns,
     serde._get_regexp_patterns,
     serde._match_glob,
     serde._match_regexp,
-    xcom_values._backend_is_airflows,
+    backend_is_airflows,
 )
 
 

@@ -377,6 +377,18 @@ def refused_values() -> dict[str, tuple[Any, str]]:
             Local.ONE,
             f"value is a {here}.refused_values.<locals>.Local, {lost}:refused_values.<locals>.Local",
         ),
+        "keys_of_one_hash": (
+            [{number * (2**61 - 1): 1 for number in range(101)}],
+            "value[0] is a dict, of which more than 100 keys or elements have one hash: store a list",
+        ),
+        "elements_of_one_hash": (
+            {number * (2**61 - 1) for number in range(101)},
+            "value is a set, of which more than 100 keys or elements have one hash: store a list",
+        ),
+        "array_of_too_much": (
+            {"a": numpy.empty((2**31, 0))},
+            'value["a"] is a numpy.ndarray, which takes more than 1,073,741,824 bytes of memory: keep it in ',
+        ),
         "default": (
             {"a": defaultdict(lambda: 1)},
             'value["a"] is a collections.defaultdict, whose default factory is none of Python\'s own types',

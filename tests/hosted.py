@@ -1,7 +1,7 @@
 """The context as a worker uses it, over what the task's process keeps, without a process between the two."""
 
 from pyrunner_airflow.dag.context import XComContext
-from pyrunner_airflow.dag.xcom_values import allowed_classes
+from pyrunner_airflow.dag.xcom_settings import allowed_classes
 from pyrunner_airflow.values import Codec, Encoded
 from pyrunner_airflow.worker.child import HostContext
 from pyrunner_airflow.worker.protocol import from_line, to_line

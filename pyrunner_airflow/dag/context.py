@@ -11,15 +11,22 @@ the task's ``task_state_store``, which survives retries and clears.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import re
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+from pyrunner_airflow.dag.writes import (
+    UNREADABLE,
+    Entry,
+    Write,
+    index_of,
+    journal_of,
+    now,
+    read_index,
+    read_journal,
+    xcom_key,
+)
 from pyrunner_airflow.dag.xcom_values import from_xcom, to_xcom
 from pyrunner_airflow.values import Codec, ContextValueError, Encoded
 
@@ -29,10 +36,6 @@ JOURNAL_BYTES = 60_000
 """How much a running worker's journal holds; Airflow warns of an entry above 64 kB."""
 
 _FINISHED = frozenset({"success", "failed"})  # the states in which a task has published
-_PLAIN_KEY = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?", re.ASCII)
-
-_UNREADABLE = (ImportError, TypeError, ValueError, AttributeError, LookupError)
-"""What Airflow raises of an XCom that somebody edited into something else."""
 
 
 class TaskInstance(Protocol):
@@ -69,50 +72,6 @@ class StateStore(Protocol):
 
 class ContextIndexError(ValueError):
     """An index XCom that somebody edited into something else."""
-
-
-class Entry(NamedTuple):
-    """Who wrote a key last."""
-
-    stamp: int
-    """Orders the writes to a key: microseconds since 1970, or one more than a later write that was seen."""
-    task_id: str
-    state: str
-    """``value``; ``none`` for None, which XCom cannot tell from nothing; ``deleted``."""
-    number: float | None = None
-    """The value, if it is a float: SQLite may change the last digit, or make an integer of it."""
-    orders: list[list[str]] | None = None
-    """Of the value: see :class:`~pyrunner_airflow.values.Encoded`."""
-
-
-class Write(NamedTuple):
-    """A write of this task."""
-
-    time: int
-    """Microseconds since 1970."""
-    encoded: Encoded | None
-    """The value; None if the key was deleted."""
-
-    def entry(self, stamp: int, task_id: str) -> Entry:
-        """Return what the index tells of this write."""
-        if self.encoded is None:
-            return Entry(stamp, task_id, "deleted")
-        data, orders = self.encoded
-        number = data if type(data) is float else None
-        return Entry(stamp, task_id, "none" if data is None else "value", number, orders)
-
-
-def xcom_key(key: str) -> str:
-    """
-    Return the XCom key under which a context key's value is stored.
-
-    Airflow's client does not quote keys, so that ``a?b`` would be stored as ``a``; such a key gets a name of
-    its own, which the index translates back.
-    """
-    if _PLAIN_KEY.fullmatch(key):
-        return key
-    readable = re.sub(r"[^A-Za-z0-9]+", "_", key)[:60]
-    return f"pyrunner.key.{readable}.{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 class XComContext:
@@ -177,13 +136,13 @@ class XComContext:
 
     def set(self, key: str, encoded: Encoded) -> None:
         """Write a value."""
-        self._writes()[key] = Write(_now(), encoded)
+        self._writes()[key] = Write(now(), encoded)
 
     def delete(self, key: str) -> None:
         """Delete a key; raises KeyError if there is none."""
         if not self.has(key):
             raise KeyError(key)
-        self._writes()[key] = Write(_now(), None)
+        self._writes()[key] = Write(now(), None)
 
     def has(self, key: str) -> bool:
         """Say whether this task or one above it has the key."""
@@ -207,7 +166,7 @@ class XComContext:
         """
         if not self._writes():
             return
-        self._store.set(JOURNAL_KEY, {"writes": self.writes(None if whole else JOURNAL_BYTES)})
+        self._store.set(JOURNAL_KEY, {"writes": journal_of(self._writes(), None if whole else JOURNAL_BYTES)})
         self._journal_exists = True
 
     def drop_journal(self) -> None:
@@ -223,36 +182,30 @@ class XComContext:
         for key, write in self._own.items():
             if write.encoded is not None:
                 self._ti.xcom_push(xcom_key(key), to_xcom(write.encoded.data))
-        self._ti.xcom_push(INDEX_KEY, [self._row(key, entry) for key, entry in sorted(index.items())])
+        self._ti.xcom_push(INDEX_KEY, index_of(index))
 
-    def writes(self, room: int | None = None) -> list[list[Any]]:
-        """
-        Return what this task has written so far as JSON: a list for each key.
-
-        It holds the key, the time, and the parts of the encoded value, which a deleted key has not.
-
-        :param room: leave out what does not fit into so many characters.
-        """
-        rows = []
-        for key, write in self._writes().items():
-            row = [self._codec.encode(key).data, write.time, *(write.encoded or ())]
-            if room is not None:
-                size = len(json.dumps(row))
-                if size > room:
-                    continue
-                room -= size
-            rows.append(row)
-        return rows
+    def writes(self) -> list[list[Any]]:
+        """Return what this task has written so far as JSON, as :func:`journal_of` has it."""
+        return journal_of(self._writes())
 
     def _writes(self) -> dict[str, Write]:
         """Return this task's writes, those of its earlier attempts included."""
         if not self._journal_is_read:
-            stored = self._store.get(JOURNAL_KEY)
-            self._journal_exists = stored is not None
-            for key, moment, *encoded in (stored or {}).get("writes", ()):
-                self._own[self._codec.decode(key)] = Write(moment, Encoded(*encoded) if encoded else None)
+            self._own = self._read_journal()
             self._journal_is_read = True
         return self._own
+
+    def _read_journal(self) -> dict[str, Write]:
+        stored = self._store.get(JOURNAL_KEY)
+        self._journal_exists = stored is not None
+        try:
+            return read_journal(stored) if self._journal_exists else {}
+        except UNREADABLE as error:
+            self._warn(
+                f"the journal {JOURNAL_KEY!r} of task {self._ti.task_id}, in its task_state_store, is not as "
+                f"the task wrote it ({error!s:.200}): what earlier attempts have written is left aside"
+            )
+            return {}
 
     def _index(self) -> dict[str, Entry]:
         """Return the last write to each key that this task knows."""
@@ -290,7 +243,7 @@ class XComContext:
         if entry.task_id not in ti.task.get_flat_relative_ids(upstream=True):
             self._warn(
                 f"context[{key!r}] was written by {entry.task_id}, which is not upstream of {ti.task_id} and "
-                f"may come later another time: add {dag.get_task(entry.task_id).row.id} to its PARENT_IDS"
+                f"may come later another time: add {entry.task_id.partition('_')[0]} to its PARENT_IDS"
             )
         return entry
 
@@ -314,33 +267,25 @@ class XComContext:
         return found
 
     def _pull_index(self, task_id: str) -> dict[str, Entry] | None:
-        rows = self._pull(task_id, INDEX_KEY)
-        if rows is None:
-            return None
         try:
-            return dict(self._read_row(**row) for row in rows)
-        except (TypeError, KeyError, ContextValueError):
+            index = self._pull(task_id, INDEX_KEY)
+            return None if index is None else read_index(index)
+        except UNREADABLE as error:
             raise ContextIndexError(
-                f"the XCom {INDEX_KEY!r} of task {task_id} is not as that task wrote it: clear the task"
-            ) from None
+                f"the XCom {INDEX_KEY!r} of task {task_id} is not as that task wrote it ({error!s:.200}): "
+                f"clear the task"
+            ) from error
 
     def _pull_value(self, key: str, entry: Entry) -> Any:
         try:
             value = from_xcom(self._pull(entry.task_id, xcom_key(key)), self._codec)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise ContextValueError(f"context[{key!r}]: {_source(key, entry)}{error}") from error
         if value is None and entry.state != "none":
             raise KeyError(f"{key}: the XCom {xcom_key(key)!r} of task {entry.task_id} is gone")
         if entry.number is not None and type(value) in (int, float):
             return entry.number if math.isclose(value, entry.number, rel_tol=1e-15) else float(value)
         return value
-
-    def _row(self, key: str, entry: Entry) -> dict[str, Any]:
-        parts = {name: part for name, part in entry._asdict().items() if part is not None}
-        return {"key": self._codec.encode(key).data, **parts}
-
-    def _read_row(self, key: Any, **parts: Any) -> tuple[str, Entry]:
-        return self._codec.decode(key), Entry(**parts)
 
     def _pull(self, task_id: str, key: str) -> Any:
         # Without map_indexes: asking for one index logs an error where there is nothing.
@@ -356,7 +301,3 @@ def _last_of(some: dict[str, Entry], others: dict[str, Entry]) -> dict[str, Entr
 
 def _source(key: str, entry: Entry) -> str:
     return f"the XCom {xcom_key(key)!r} of task {entry.task_id} is not as that task wrote it: "
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

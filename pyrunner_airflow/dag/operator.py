@@ -23,7 +23,7 @@ from pyrunner_airflow.dag.errors import WorkerNotStarted, WorkerTerminated
 from pyrunner_airflow.dag.host import Host
 from pyrunner_airflow.dag.parameters import check_names, is_selected
 from pyrunner_airflow.dag.versions import seconds_after_sigterm
-from pyrunner_airflow.dag.xcom_values import allowed_classes
+from pyrunner_airflow.dag.xcom_settings import allowed_classes
 from pyrunner_airflow.tasklist import Options, TaskRow
 from pyrunner_airflow.values import Codec
 from pyrunner_airflow.worker.attempt import Job, Outcome

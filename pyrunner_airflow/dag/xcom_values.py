@@ -1,35 +1,24 @@
-"""
-Encoded context values as XComs.
-
-What Airflow's own serialization gives back equal goes as the object that it is, so that any task can pull it
-and a person can read it; the rest as it is encoded.
-"""
+"""Encoded context values as XComs: what Airflow's own serialization gives back equal goes as what it is."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pendulum
-from airflow.sdk import conf
 from airflow.sdk.serde import deserialize, serialize
 
+from pyrunner_airflow.dag.xcom_settings import backend_is_airflows
 from pyrunner_airflow.values import TAG, VALUE, Allowed, Codec, ContextValueError
+from pyrunner_airflow.values.kinds import Refused, hashed
 
 _CONTAINERS = {"tuple": tuple, "set": set, "frozenset": frozenset}
 _CARRIED = {"Decimal", "UUID", "date", "datetime", "pendulum.Date", "pendulum.DateTime", "timedelta"}
 """The other kinds that Airflow carries, though not all of their values unchanged."""
 _CODEC = Codec(Allowed([], []))
-
-
-def allowed_classes() -> Allowed:
-    """Return what Airflow's configuration allows to be loaded."""
-    options = "allowed_deserialization_classes", "allowed_deserialization_classes_regexp"
-    return Allowed(*(conf.get("core", option).split() for option in options))
 
 
 def to_xcom(data: Any) -> Any:
@@ -43,18 +32,15 @@ def to_xcom(data: Any) -> Any:
     kind = data[TAG]
     if kind in _CARRIED:
         return _carried(data)
-    if kind == "set" or (kind in _CONTAINERS and _backend_is_airflows()):
-        with suppress(TypeError):  # what stays encoded is a dictionary, which no set holds
-            return _CONTAINERS[kind](map(to_xcom, data[VALUE]))
+    if kind == "set" or (kind in _CONTAINERS and backend_is_airflows()):
+        with suppress(TypeError, Refused):  # what stays encoded is a dictionary, which no set holds
+            items = [to_xcom(item) for item in data[VALUE]]
+            return tuple(items) if kind == "tuple" else _CONTAINERS[kind](hashed(items, items))
     return data
 
 
 def from_xcom(value: Any, codec: Codec) -> Any:
-    """
-    Return the encoded value of which :func:`to_xcom` made what was pulled.
-
-    :raises ContextValueError: if it is something else, which somebody made of it.
-    """
+    """Return the encoded value of which :func:`to_xcom` made what was pulled, or raise ContextValueError."""
     cls = type(value)
     if cls is list:
         return [from_xcom(item, codec) for item in value]
@@ -81,9 +67,3 @@ def _carried(data: Any) -> Any:
         if is_plain and from_xcom(deserialize(serialize(value)), _CODEC) == data:
             return value
     return data
-
-
-@cache
-def _backend_is_airflows() -> bool:
-    """Say whether XComs are kept as Airflow does it: other backends make lists of what is in other values."""
-    return conf.get("core", "xcom_backend").endswith(".BaseXCom")

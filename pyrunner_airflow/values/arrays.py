@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import base64
 import io
+import math
+import re
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from .kinds import ZONE, ZONE_NAME, Kind, Refused, shown
+from .kinds import ZONE, ZONE_NAME, Kind, Refused, fits, shown
 
 # A type of which pyarrow before 14.0.1 unpickles columns (CVE-2023-47248), as a file has it: in base64, and
 # without the characters that depend on what stands around it.
 _EXECUTED = [base64.b64encode(b" " * shift + b"arrow.py_extension_type")[4:-4] for shift in range(3)]
+_FOREIGN = re.compile(r"extension<(?!arrow\.|pandas\.)")  # types of other libraries, which may unpickle too
+# Without a time zone that is a file of any path, and without a text that pandas reads for ever.
+_DTYPES = [{"numpy_type": re.compile(r"(?!.*dateutil/).{,200}")}, ...]
+MAX_BYTES = 2**30  # of memory, for one array or frame
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise Refused(f"which takes more than {MAX_BYTES:,} bytes of memory: keep it in a file")
 
 
 def _dump_array(value: Any) -> list[Any]:
@@ -24,6 +35,7 @@ def _dump_array(value: Any) -> list[Any]:
 def _load_array(data: list[Any]) -> Any:
     content, is_aligned = data
     array = import_module("numpy.lib.format").read_array(io.BytesIO(content), allow_pickle=False)
+    _check_size(math.prod(length or 1 for length in array.shape) * (array.itemsize or 1))
     if is_aligned:  # which the file does not tell
         fields = import_module("numpy.lib.recfunctions")
         return array.view(fields.repack_fields(array.dtype, align=True))
@@ -32,16 +44,30 @@ def _load_array(data: list[Any]) -> Any:
 
 def _check_array(value: Any, back: Any) -> None:
     if repr(value.dtype) != repr(back.dtype) or value.dtype.metadata != back.dtype.metadata:
-        raise Refused(
-            "whose dtype would come back different: "
-            "store .astype(...) of it, or numpy.lib.recfunctions.repack_fields(...)"
-        )
+        instead = "store .astype(...) of it, or numpy.lib.recfunctions.repack_fields(...)"
+        raise Refused(f"whose dtype would come back different: {instead}")
 
 
 def _from_parquet(content: bytes) -> Any:
     if any(form in content for form in _EXECUTED):
         raise ValueError("it has a column of which pyarrow may run code")
-    return import_module("pyarrow.parquet").ParquetFile(io.BytesIO(content)).read().to_pandas()
+    parquet, compute = import_module("pyarrow.parquet"), import_module("pyarrow.compute")
+    file = parquet.ParquetFile(io.BytesIO(content))
+    schema, told = file.schema_arrow, file.schema_arrow.pandas_metadata or {"columns": []}
+    if _FOREIGN.search(str(schema)) or not fits(told["columns"] + told.get("column_indexes", []), _DTYPES):
+        raise ValueError("it has a column of which pandas may run code or open files")
+    size = 8 * file.metadata.num_rows * len(schema)
+    _check_size(size)
+    # A text may be stored once for many rows: what it takes is counted before it is written into them.
+    texts = [c.path for c in file.schema if c.physical_type == "BYTE_ARRAY" and c.path in schema.names]
+    for batch in parquet.ParquetFile(io.BytesIO(content), read_dictionary=texts).iter_batches():
+        for column, cls in zip(batch.columns, schema.types):
+            if column.type != cls:
+                column = compute.binary_length(column.dictionary).take(column.indices)
+                size += compute.sum(column).as_py() or 0
+            size += column.nbytes
+        _check_size(size)
+    return file.read().to_pandas()
 
 
 def _dump_frame(frame: Any) -> dict[str, Any]:
@@ -71,11 +97,9 @@ def _is_same_frame(frame: Any, other: Any) -> bool:
         import_module("pandas.testing").assert_frame_equal(frame, other, check_exact=True, check_freq=True)
     except AssertionError:
         return False
-
-    def cells(one: Any) -> str:  # a list in one is to pandas the same as an array
-        return repr([column.tolist() for _, column in one.items() if column.dtype == object])
-
-    return cells(frame) == cells(other)
+    # A list in a cell is to pandas the same as an array.
+    cells = [[c.tolist() for _, c in one.items() if c.dtype == object] for one in (frame, other)]
+    return repr(cells[0]) == repr(cells[1])
 
 
 def _check_frame(frame: Any, back: Any) -> None:
@@ -87,18 +111,17 @@ def _check_frame(frame: Any, back: Any) -> None:
             if _is_same_frame(column, _from_parquet(column.to_parquet(engine="pyarrow"))):
                 continue
         types = ", ".join(sorted({type(item).__name__ for item in column["x"].head(1000)}))
-        raise Refused(
-            f"whose column {shown(label)} ({dtype} of {types:.100}) would come back different: "
-            f"convert it, for example with .astype(str), or store .to_dict() of the frame"
-        )
-    raise Refused(
-        "whose index or column labels would come back different: "
-        "store .reset_index() of it, with a text of its own over each column"
-    )
+        what = f"column {shown(label)} ({dtype} of {types:.100})"
+        instead = "convert it, for example with .astype(str), or store .to_dict() of the frame"
+        break
+    else:
+        what = "index or column labels"
+        instead = "store .reset_index() of it, with a text of its own over each column"
+    raise Refused(f"whose {what} would come back different: {instead}")
 
 
 def _load_series(data: list[Any]) -> Any:
-    series = data[1]["values"]
+    series = data[1].iloc[:, 0]  # by a label it may be a frame
     series.name = data[0]  # rename() would call what can be called
     return series
 
@@ -118,7 +141,7 @@ def _load_timestamp(data: list[Any]) -> Any:
 
 
 _ARRAY = [bytes, bool]
-_FRAME = {"freq": (None, str), "attrs": dict, "parquet": bytes}
+_FRAME = {"freq": (None, re.compile(r"[\w+.-]{1,50}", re.ASCII)), "attrs": dict, "parquet": bytes}
 KINDS: dict[str, Kind] = {
     "numpy.ndarray": Kind(_ARRAY, _dump_array, _load_array, _check_array),
     "numpy.generic": Kind(_ARRAY, _dump_array, lambda d: _load_array(d)[()], _check_array),

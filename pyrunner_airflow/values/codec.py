@@ -2,10 +2,9 @@
 What a context value looks like in the journal, in XCom and on its way to another process.
 
 It is plain JSON that each of Airflow's databases gives back as it was: no NUL and no lone surrogate in text,
-no NaN, no integer beyond 64 bits, no float that PostgreSQL would make an integer of; and not too deep. Only
-the order of an object's keys changes, so it is told beside the JSON. What JSON does not carry is tagged:
-``{"__pyrunner__": kind, "value": ...}``. Nothing is pickled or evaluated, since a value may be forged by
-whoever may edit XComs.
+no NaN, no integer beyond 64 bits, no float that PostgreSQL would make an integer of; and not too deep. The
+order of an object's keys changes, so it is told beside the JSON. What JSON does not carry is tagged. Nothing
+is pickled or evaluated, since a value may be forged by whoever may edit XComs.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from .models import Allowed, field_names
 TAG, VALUE = "__pyrunner__", "value"
 MAX_DEPTH = 90
 """How deep values may be nested. Their JSON may be two levels deeper; MySQL's limit is 100."""
+ORDERS = (None, [[str, ...], ...])  # the shape of Encoded.orders
 ORDERS_LENGTH = 4000
 """How many characters the keys in :attr:`Encoded.orders` may have, since every task below stores them too."""
 
@@ -30,9 +30,8 @@ _RESERVED = frozenset({TAG, "__classname__", "__id__", "__var"})
 _PLACEHOLDER = re.compile(r"[\w.]+@version=\d+\(")
 """How Airflow's XCom tab shows an object, such as a date; saved there, this text takes its place."""
 _CANNOT = "which cannot travel to another task"
+# How an error writes the step from a value to a part of it, whose key is {0}, as it is shown {1}.
 _ITEM, _KEY, _ELEMENT, _ATTRIBUTE = "[{1}]", " key {1}", " element {1}", ".{0}"
-"""How an error writes the step from a value to a part of it, whose key is {0}, as it is shown {1}."""
-_PATH_LENGTH = 300  # of what an error shows
 _ATOMS = frozenset({int, float, bool, str, type(None)})
 _KINDS: dict[Any, Kind] = {**kinds.KINDS, **arrays.KINDS}
 
@@ -51,11 +50,7 @@ class Encoded(NamedTuple):
 
 
 class Codec:
-    """
-    Encodes values as JSON and decodes them.
-
-    :param allowed: the classes of models that may be stored and loaded.
-    """
+    """Encodes values as JSON and decodes them; only models of the classes that are allowed."""
 
     def __init__(self, allowed: Allowed) -> None:
         self.kinds = {**_KINDS, **models.kinds(allowed)}
@@ -64,8 +59,7 @@ class Codec:
         """
         Return a value as JSON can hold it: a copy, so that later changes to the value are not seen.
 
-        :raises ContextValueError: if something in the value cannot travel: where it stands, its type, what
-            to do.
+        :raises ContextValueError: if something in it cannot travel: where it stands, its type, what to do.
         """
         if _is_plain(value):
             return Encoded(value, None)
@@ -73,23 +67,22 @@ class Codec:
         try:
             data = encoder.encode(value, 0)
         except Refused as error:
-            path = error.path if len(error.path) < _PATH_LENGTH else f"...{error.path[-_PATH_LENGTH:]}"
+            path = error.path if len(error.path) < 300 else f"...{error.path[-300:]}"
             cls = error.type or type(value)
             raise ContextValueError(f"value{path} is a {full_name(cls)}, {error}") from error
         return Encoded(data, encoder.orders or None)
 
     def decode(self, data: Any, orders: Sequence[Sequence[str]] | None = None) -> Any:
         """
-        Return a new copy of the value that :meth:`encode` was given.
+        Return a new copy of the value of which :meth:`encode` has made this.
 
-        :param data: JSON from :meth:`encode`.
-        :param orders: the keys of dictionaries in their order, from :meth:`encode`.
         :raises ContextValueError: if :meth:`encode` never returned this, or this interpreter cannot read it.
         """
-        if not fits(orders, (None, [[str, ...], ...])):
+        if not fits(orders, ORDERS):
             raise ContextValueError("the order of its keys is not as it was stored")
         try:
-            return self._decode(data, {frozenset(keys): keys for keys in orders or ()})
+            # Each key once, whatever is told: else what stands there would be decoded as often.
+            return self._decode(data, {frozenset(keys): [*dict.fromkeys(keys)] for keys in orders or ()})
         except RecursionError as error:
             raise ContextValueError("it is nested too deep") from error
 
@@ -104,15 +97,15 @@ class Codec:
             return {key: self._decode(data[key], order_of) for key in keys}
         name = data[TAG]
         try:
-            kind = self.kinds.get(name)
-            if kind is None:
+            if name not in self.kinds:
                 raise ValueError("this version does not know it")
-            return kind.make(self._decode(data[VALUE], order_of))
+            return self.kinds[name].make(self._decode(data[VALUE], order_of))
         except (ContextValueError, RecursionError):
             raise
         except Exception as error:  # a library that is missing, or whatever a forged value leads to
-            where = f"it holds a value of the kind {name!s:.50}, which {sys.executable} cannot read"
-            raise ContextValueError(f"{where}: {error!s:.300}") from error
+            kind_name = name[:50] if type(name) is str else shown(name)
+            where = f"it holds a value of the kind {kind_name}, which {sys.executable} cannot read"
+            raise ContextValueError(f"{where}: {shown(error, 300)}") from error
 
 
 class _Encoder:
@@ -122,8 +115,8 @@ class _Encoder:
         self._codec = codec
         self.orders: list[list[str]] = []
         self._room = ORDERS_LENGTH
+        # In which order dictionaries of some keys are plain, if in any.
         self._order_of: dict[frozenset[str], tuple[str, ...] | None] = {}
-        """In which order dictionaries of some keys are plain, if in any."""
 
     def encode(self, value: Any, depth: int) -> Any:
         """Return the form of a value that stands so deep in what is encoded."""
@@ -139,7 +132,8 @@ class _Encoder:
         if cls is tuple:
             return {TAG: "tuple", VALUE: self._encode_all(_ITEM, enumerate(value), depth + 2)}
         if cls in (set, frozenset):
-            return {TAG: cls.__name__, VALUE: self._encode_all(_ELEMENT, zip(value, value), depth + 2)}
+            elements = zip(kinds.hashed(value, value), value)
+            return {TAG: cls.__name__, VALUE: self._encode_all(_ELEMENT, elements, depth + 2)}
         return self._encode_dict(_ITEM, value, depth) if cls is dict else self._encode_kind(value, depth)
 
     def _encode_kind(self, value: Any, depth: int) -> Any:
@@ -162,7 +156,7 @@ class _Encoder:
         except (Refused, ContextValueError):
             raise
         except Exception as error:  # whatever the object's own methods raise
-            raise Refused(f"{_CANNOT} ({error!s:.200}): {HINT}") from error
+            raise Refused(f"{_CANNOT} ({shown(error, 200)}): {HINT}") from error
         return {TAG: name, VALUE: made_of}
 
     def _encode_all(self, step: str, parts: Iterable[tuple[Any, Any]], depth: int) -> list[Any]:
@@ -179,7 +173,7 @@ class _Encoder:
     def _encode_dict(self, step: str, value: dict[Any, Any], depth: int) -> dict[str, Any]:
         if self._is_plain_dict(value):
             return dict(zip(value, self._encode_all(step, value.items(), depth + 1)))
-        keys = self._encode_all(_KEY, zip(value, value), depth + 3)
+        keys = self._encode_all(_KEY, zip(kinds.hashed(value, value), value), depth + 3)
         items = self._encode_all(step, value.items(), depth + 3)
         return {TAG: "dict", VALUE: [list(pair) for pair in zip(keys, items)]}
 
@@ -192,10 +186,9 @@ class _Encoder:
         if keys not in self._order_of:
             is_plain = _RESERVED.isdisjoint(keys) and all(map(_is_plain, keys))
             if is_plain and order != tuple(sorted(order, key=lambda key: (len(key.encode()), key.encode()))):
-                length = sum(map(len, order))
-                is_plain = length <= self._room
+                is_plain = sum(map(len, order)) <= self._room
                 if is_plain:
-                    self._room -= length
+                    self._room -= sum(map(len, order))
                     self.orders.append(list(order))
             self._order_of[keys] = order if is_plain else None
         return self._order_of[keys] == order
@@ -205,11 +198,8 @@ def _is_plain(value: Any) -> bool:
     """Say whether a value is text, a number, a bool or None that every database gives back as it was."""
     cls = type(value)
     if cls is str:
-        return (
-            "\0" not in value
-            and (value.isascii() or value.encode(errors="ignore").decode() == value)
-            and ("@version=" not in value or not _PLACEHOLDER.match(value))
-        )
+        is_text = "\0" not in value and (value.isascii() or value.encode(errors="ignore").decode() == value)
+        return is_text and ("@version=" not in value or not _PLACEHOLDER.match(value))
     if cls is int:
         return bool(-(2**63) <= value < 2**63)
     if cls is float:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections import OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from functools import partial
 from importlib import import_module
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Iterable, NamedTuple
 from uuid import UUID
 
 HINT = "convert it to text, numbers, lists and dictionaries, or keep it in a file and its path in the context"
@@ -20,7 +20,8 @@ ZONE = (None, timezone, "zoneinfo.ZoneInfo", "pendulum.Timezone", "pendulum.Fixe
 ZONE_NAME = re.compile(r"(?!dateutil/)[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
 """Without a dot, so that it does not leave the database; dateutil would take it for any file's path."""
 
-_SHOWN_LENGTH = 50  # characters of a key or value in an error
+_OF_ONE_HASH = 100  # keys, each of which is compared with all others
+_UTF_8 = "utf-8", "surrogatepass"
 _FACTORIES: dict[Any, Any] = {
     cls and cls.__name__: cls for cls in (None, list, dict, set, tuple, str, int, float, bool, bytes, deque)
 }
@@ -29,10 +30,8 @@ _FACTORIES: dict[Any, Any] = {
 class Refused(Exception):
     """Why a value cannot travel, to follow "... is a <type>, "."""
 
-    path = ""
-    """Where it stands in what is encoded, as far as that is known."""
-    type: type | None = None
-    """Its type, as soon as it is known to be a part of another value."""
+    path = ""  # where it stands in what is encoded, as far as that is known
+    type: type | None = None  # its own, as soon as it is known to be a part of another value
 
 
 class Kind(NamedTuple):
@@ -58,17 +57,15 @@ def fits(data: Any, shape: Any) -> bool:
     """
     Say whether data is of a shape, before its class is asked for anything.
 
-    :param shape: an exact type, or object for any; the full name of one, whose library may not be there; a
-        pattern of text; None; a tuple of shapes of which one must fit; a list of shapes, one for each item,
-        or of one shape and ``...`` for any number of such items; a dictionary of shapes of some items.
+    :param shape: an exact type, its name in a library that may not be there, or object; a pattern of text;
+        None; a tuple of which one must fit; a list of shapes, one for each item, or of one and ``...`` for
+        any number of such; a dictionary of shapes of some items.
     """
     if isinstance(shape, tuple):
         return any(fits(data, one) for one in shape)
     if isinstance(shape, list):
-        if type(data) is not list:
-            return False
-        shapes = [shape[0]] * len(data) if shape[-1] is ... else shape
-        return len(data) == len(shapes) and all(map(fits, data, shapes))
+        shapes = shape[:1] * len(data) if type(data) is list and shape[-1] is ... else shape
+        return type(data) is list and len(data) == len(shapes) and all(map(fits, data, shapes))
     if isinstance(shape, dict):
         return type(data) is dict and all(fits(data.get(key), one) for key, one in shape.items())
     if isinstance(shape, str):
@@ -93,13 +90,21 @@ def full_name(cls: type) -> str:
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
-def shown(value: Any) -> str:
-    """Return a value as an error shows it: not too long, whatever its class makes of ``repr``."""
+def shown(value: Any, length: int = 50) -> str:
+    """Return a value, or an error's text, as an error shows it: not too long, whatever its class does."""
     try:
-        text = json.dumps(value) if type(value) is str else repr(value)
+        show: Any = json.dumps if type(value) is str else str if isinstance(value, Exception) else repr
+        text = show(value)
     except Exception:  # such as that of an integer of many digits
         text = object.__repr__(value)
-    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
+    return text if len(text) <= length else f"{text[:length]}..."
+
+
+def hashed(pairs: Any, keys: Iterable[Any]) -> Any:
+    """Return what a dictionary or set of these keys is made of, unless it would take for ever to make."""
+    if max(Counter(map(hash, keys)).values(), default=0) > _OF_ONE_HASH:  # as numbers may be chosen to have
+        raise Refused(f"of which more than {_OF_ONE_HASH} keys or elements have one hash: store a list")
+    return pairs
 
 
 def _dump_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
@@ -137,14 +142,15 @@ def _load(load: Callable[[Any, Any], Any] | None, cls: Any, data: Any) -> Any:
 
 
 _TABLE: list[tuple[list[type | str], Any, Any, Any]] = [
-    ([tuple, set, frozenset], list, None, type.__call__),  # the encoder takes these apart, and dict
+    ([tuple], list, None, type.__call__),  # the encoder takes it apart, and the next three
+    ([set, frozenset], list, None, lambda cls, d: cls(hashed(d, d))),
+    ([dict], [list, ...], None, lambda cls, d: cls(hashed(d, (key for key, _ in d)))),
     ([float, complex, Decimal, UUID], str, str, type.__call__),
     ([PosixPath, PurePosixPath, PureWindowsPath, WindowsPath], str, str, type.__call__),
-    ([str], bytes, lambda v: v.encode("unicode_escape"), lambda _, d: d.decode("unicode_escape")),
+    ([str], bytes, lambda v: v.encode(*_UTF_8), lambda _, d: str(d, *_UTF_8)),
     ([int], str, hex, lambda _, d: int(d, 16)),
     ([bytes], str, lambda v: base64.b64encode(v).decode(), lambda _, d: base64.b64decode(d, validate=True)),
     ([bytearray], bytes, bytes, type.__call__),
-    ([dict], [list, ...], None, type.__call__),
     ([OrderedDict], [dict], lambda v: [dict(v)], None),
     ([defaultdict], [(None, str), dict], _dump_defaultdict, lambda cls, d: cls(_FACTORIES[d[0]], d[1])),
     ([deque], [list, (None, int)], lambda v: [list(v), v.maxlen], None),
@@ -157,10 +163,8 @@ _TABLE: list[tuple[list[type | str], Any, Any, Any]] = [
     (["pendulum.Duration"], [int] * 9, _dump_duration, None),
     (["pendulum.Interval"], [("pendulum.DateTime", "pendulum.Date")] * 2, lambda v: [v.start, v.end], None),
 ]
-"""
-Classes, or their names in a library that may not be there; the shape of what they are made of; how a value is
-taken apart, and how it is made again: None for a call of the class with all of that.
-"""
+# Classes, or their names in a library that may not be there; the shape of what they are made of; how a value
+# is taken apart, and how it is made again: None for a call of the class with all of that.
 TYPES: dict[Any, str] = {cls: cls.__name__ for row in _TABLE for cls in row[0] if isinstance(cls, type)}
 """The kinds' names by the types of which all values are of that kind."""
 KINDS = {

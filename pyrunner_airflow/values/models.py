@@ -2,8 +2,7 @@
 Context values of an author's own classes: members of an Enum, dataclasses, attrs classes, pydantic models.
 
 Only a class that may be loaded is imported, and none is called. A member of an Enum is also found in a module
-that is imported already: that runs no code. dataclasses, attrs and pydantic are not imported: whoever has
-such a value has done that.
+that is imported already. No library of models is imported: whoever has such a value has done that.
 """
 
 from __future__ import annotations
@@ -14,10 +13,12 @@ import sys
 from enum import Enum, Flag
 from fnmatch import fnmatchcase
 from functools import partial
+from types import MemberDescriptorType
 from typing import Any, NamedTuple
 
 from .kinds import Kind, Refused, full_name, is_a
 
+_ADDRESS = "{0.__module__}:{0.__qualname__}"  # of a class
 _OPTION = "[core] allowed_deserialization_classes"
 
 
@@ -29,9 +30,8 @@ class Allowed(NamedTuple):
 
     def allows(self, name: str) -> bool:
         """Say whether the class of this name may be loaded."""
-        return any(fnmatchcase(name, glob) for glob in self.globs) or any(
-            re.fullmatch(pattern, name) for pattern in self.patterns
-        )
+        by_glob = any(fnmatchcase(name, glob) for glob in self.globs)
+        return by_glob or any(re.fullmatch(pattern, name) for pattern in self.patterns)
 
 
 def field_names(cls: Any) -> list[str] | None:
@@ -52,10 +52,6 @@ def _attributes(model: Any) -> dict[str, Any]:
     return {**slots, **getattr(model, "__dict__", {})}
 
 
-def _address(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
-
-
 def _find(allowed: Allowed, address: str) -> Any:
     module_name, name = address.split(":")
     if module_name not in sys.modules and not allowed.allows(f"{module_name}.{name}"):
@@ -63,20 +59,20 @@ def _find(allowed: Allowed, address: str) -> Any:
     found: Any = sys.modules.get(module_name) or importlib.import_module(module_name)
     try:
         for part in name.split("."):
-            found = vars(found)[part]  # getattr may run code
-    except (KeyError, TypeError):
-        raise ValueError(f"{address} is not found: define it at the top level of a module") from None
+            found = object.__getattribute__(found, "__dict__")[part]  # anything else may run code
+    except (KeyError, AttributeError):
+        found = None
+    if not issubclass(type(found), type):  # isinstance() asks an object for its class, which may run code
+        raise ValueError(f"{address} is not found: define it at the top level of a module")
     return found
-
-
-def _dump_enum(value: Enum) -> list[Any]:
-    return [_address(type(value)), value.value if isinstance(value, Flag) else value.name]
 
 
 def _load_enum(allowed: Allowed, data: list[Any]) -> Any:
     cls = _find(allowed, data[0])
-    if not issubclass(cls, Enum):
-        raise ValueError(f"{full_name(cls)} is no Enum")
+    if not issubclass(cls, Enum) or type(data[1]) is not (int if issubclass(cls, Flag) else str):
+        raise ValueError(f"{full_name(cls)} is no such Enum")
+    if type(data[1]) is int and data[1].bit_length() > 1000:  # which an old Python takes one by one
+        raise ValueError(f"{full_name(cls)} has no such flags")
     return cls(data[1]) if issubclass(cls, Flag) else cls[data[1]]
 
 
@@ -86,26 +82,34 @@ def _dump_model(allowed: Allowed, value: Any) -> dict[str, Any]:
         raise Refused(
             f"which no other task may load: add {name} to {_OPTION}, or store a dictionary of its fields"
         )
-    return {"class": _address(type(value)), **_attributes(value)}
+    return {"class": _ADDRESS.format(type(value)), **_attributes(value)}
 
 
 def _load_model(allowed: Allowed, data: dict[str, Any]) -> Any:
     cls = _find(allowed, data.pop("class"))
-    names = field_names(cls)
-    if names is None or not allowed.allows(full_name(cls)):
+    names = field_names(cls) if allowed.allows(full_name(cls)) else None
+    if names is None:
         raise ValueError(f"{full_name(cls)} is no dataclass, attrs class or pydantic model of {_OPTION}")
+    if not data.keys() >= {*names}:
+        raise ValueError(f"{full_name(cls)} has other fields")
     # As copy.copy() does: a constructor may not take all that the model holds, or may change it.
     model = object.__new__(cls)
+    found = {name: item for base in reversed(cls.__mro__) for name, item in vars(base).items()}
     for name, item in data.items():
-        object.__setattr__(model, name, item)
-    for name in names:
-        getattr(model, name)  # which raises, if it is not there
+        if type(found.get(name)) is MemberDescriptorType:  # a slot
+            found[name].__set__(model, item)
+        else:  # without a property's setter
+            model.__dict__[name] = item
     return model
 
 
 def kinds(allowed: Allowed) -> dict[str, Kind]:
     """Return the kinds, by the name under which they are stored."""
     return {
-        "enum": Kind([str, (str, int)], _dump_enum, partial(_load_enum, allowed)),
+        "enum": Kind(
+            [str, (str, int)],
+            lambda v: [_ADDRESS.format(type(v)), v.value if isinstance(v, Flag) else v.name],
+            partial(_load_enum, allowed),
+        ),
         "model": Kind({"class": str}, partial(_dump_model, allowed), partial(_load_model, allowed)),
     }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from itertools import pairwise
 from types import SimpleNamespace
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 from hypothesis import given
@@ -300,10 +301,79 @@ class TestCalls:
         assert job.calls == {"states": 1, "index": 1}
 
 
-@pytest.mark.parametrize("index", ["nonsense", 5, [1], [{"key": "a"}], [{"key": [], "stamp": 1}], {"a": 1}])
-def test_an_index_that_somebody_edited_is_an_error_that_names_the_task(index):
-    job = Job({"a": set(), "b": {"a"}})
-    job.run("a", key=1)
-    job.xcoms["a", INDEX_KEY] = index
-    with pytest.raises(ContextIndexError, match="task a is not as that task wrote it"):
-        job.start("b").context["key"]
+ROW = {"key": "key", "stamp": 1, "task_id": "a", "state": "value"}
+NO_KEYS = [5, None, "", "x" * 251, "pyrunner.context", {"__pyrunner__": "tuple", "value": []}]
+NO_STAMPS = [None, True, 1.5, "1", 2**63, -(2**63), 10**400]
+NO_TASKS = [None, 5, "", "..", "a b", "a?b", "a%2fb", "a\n", "ä", "../../b/run/1_secret/password/slice?a="]
+NO_ORDERS = [1, "ab", [1], [["a", 1]]]
+
+
+class TestEditedIndexes:
+    """Whoever may edit an XCom may make anything of an index."""
+
+    @pytest.fixture
+    def job(self):
+        job = Job({"a": set(), "b": {"a"}, "c": {"b"}, "d": {"c"}})
+        job.run("a", key=1)
+        job.calls.clear()
+        return job
+
+    @pytest.mark.parametrize(
+        "index",
+        [
+            "nonsense",
+            5,
+            [1],
+            {"a": 1},
+            [{"key": "a"}],
+            [ROW] * 100_001,
+            *([{**ROW, "key": key}] for key in NO_KEYS),
+            *([{**ROW, "stamp": stamp}] for stamp in NO_STAMPS),
+            *([{**ROW, "task_id": task_id}] for task_id in NO_TASKS),
+            *([{**ROW, "state": state}] for state in (None, "gone", ["value"])),
+            *([{**ROW, "number": number}] for number in (1, "1", float("nan"), float("inf"))),
+            *([{**ROW, "orders": orders}] for orders in NO_ORDERS),
+        ],
+        ids=lambda index: f"{index!r:.60}",
+    )
+    def test_are_an_error_that_names_the_task_before_any_request(self, job, index):
+        job.xcoms["a", INDEX_KEY] = index
+        with pytest.raises(ContextIndexError) as caught:
+            job.start("b").context["key"]
+        assert str(caught.value).startswith(
+            "the XCom 'pyrunner.context' of task a is not as that task wrote it ("
+        )
+        assert str(caught.value).endswith("): clear the task")
+        assert len(str(caught.value)) < 400
+        assert job.calls == {"index": 1}
+
+    def test_do_no_harm_to_a_task_that_does_not_touch_the_context(self, job):
+        job.xcoms["a", INDEX_KEY] = 5
+        job.run("b")
+        assert not job.calls
+
+    def test_that_airflow_cannot_read_are_an_error_too(self, job):
+        reader = job.start("b")
+        reader.xcom_pull = Mock(side_effect=ImportError("subprocess.Popen was not found in allow list"))
+        with pytest.raises(ContextIndexError, match=r"wrote it \(subprocess\.Popen was not found"):
+            reader.context["key"]
+
+    def test_with_the_latest_stamp_of_all_leave_room_for_the_writes_below(self, job):
+        job.xcoms["a", INDEX_KEY] = [{**ROW, "stamp": time.time_ns() // 1000 + 3_153_600_000_000_000 - 10}]
+        for name in ("b", "c"):
+            task = job.start(name)
+            task.context["key"] = name
+            task.succeed()
+        assert job.start("d").context["key"] == "c"
+
+    def test_may_name_a_task_that_has_another_name_by_now(self, job):
+        job.xcoms["a", INDEX_KEY] = [{**ROW, "task_id": "4_old_name"}]
+        job.xcoms["4_old_name", "key"] = "old"
+        assert job.start("b").context["key"] == "old"
+
+    def test_warn_of_such_a_task_too(self, job):
+        job.parents["b"] = set()
+        job.xcoms["a", INDEX_KEY] = [{**ROW, "task_id": "4_old_name"}]
+        job.xcoms["4_old_name", "key"] = "old"
+        assert job.start("b").context["key"] == "old"
+        assert job.warnings[0].endswith("add 4 to its PARENT_IDS")

@@ -5,6 +5,7 @@ That each value does is tested in tests/values; here are those of which the inde
 """
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from pathlib import PurePosixPath
 from types import SimpleNamespace
@@ -12,13 +13,19 @@ from types import SimpleNamespace
 import pytest
 from airflow.models.xcom import XComModel
 from airflow.sdk.bases.xcom import BaseXCom
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Column, MetaData, String, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
-from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY, xcom_key
+from pyrunner_airflow.dag.context import INDEX_KEY, JOURNAL_KEY
+from pyrunner_airflow.dag.writes import UNREADABLE, index_of, read_index, read_journal, xcom_key
+from pyrunner_airflow.dag.xcom_values import to_xcom
 from pyrunner_airflow.values import ContextValueError
 from tests.context_values import BERLIN, Order, image
 from tests.hosted import Hosted
+from tests.values import nestings
+from tests.values.storing import CODEC
 
 ODD_KEYS = [
     "a?b",
@@ -75,6 +82,8 @@ class Store(dict):
 
     def get(self, key):
         return json.loads(self[key]) if key in self else None
+
+    delete = dict.__delitem__
 
 
 def fill(context):
@@ -166,6 +175,82 @@ class TestTheJournal:
         context = Hosted(Task(None, "1", set(), try_number=2), store)
         with pytest.raises(ContextValueError, match=r"^context\['order'\]: it holds a value of the kind "):
             context["order"]
+
+
+NO_JOURNALS = [
+    5,
+    "writes",
+    [1],
+    {},
+    {"writes": 5},
+    {"writes": [5]},
+    {"writes": [["day"]]},
+    {"writes": [[["day"], 1]]},
+    {"writes": [["", 1]]},
+    {"writes": [["pyrunner.context", 1]]},
+    {"writes": [["day", "1"]]},
+    {"writes": [["day", 10**400]]},
+    {"writes": [["day", 1, 2]]},
+    {"writes": [["day", 1, 2, 3]]},
+    {"writes": [["day", 1, 2, [["a", 1]]]]},
+    {"writes": [["day", 1, 2, None, 4]]},
+    {"writes": [["day", 1, 2**64, None]]},
+    {"writes": [["day", 1, "a\0", None]]},
+    {"writes": [["day", 1, {"__classname__": "subprocess.Popen"}, None]]},
+    {"writes": [["other", 1, 1, None], ["day", 1, 1, 1]]},
+]
+
+
+class TestEditedJournals:
+    """Of which whoever may edit the task's states may have made anything."""
+
+    @pytest.mark.parametrize("journal", NO_JOURNALS, ids=lambda journal: f"{journal!r:.60}")
+    def test_are_told_once_and_left_aside(self, journal):
+        store, warnings = Store(), []
+        store.set(JOURNAL_KEY, journal)
+        context = Hosted(Task(None, "1", set(), try_number=2), store, warn=warnings.append)
+        assert list(context) == []
+        context["day"] = 2
+        assert context["day"] == 2
+        assert len(warnings) == 1
+        assert warnings[0].startswith(
+            "the journal 'pyrunner.context' of task 1, in its task_state_store, is not as the task wrote it ("
+        )
+        assert len(warnings[0]) < 400
+        context.kept.drop_journal()
+        assert not store
+
+
+ANY_JSON = nestings.forgeries(CODEC.kinds)
+ANY_NUMBER = ANY_JSON | st.integers() | st.sampled_from([2**63, 10**400, 10**5000])
+ROWS = st.fixed_dictionaries(
+    {
+        "key": st.text() | ANY_JSON,
+        "stamp": ANY_NUMBER,
+        "task_id": st.just("1_write") | st.text(),
+        "state": st.sampled_from(["value", "none", "deleted"]) | ANY_JSON,
+    },
+    optional={"number": st.floats() | ANY_JSON, "orders": st.lists(st.lists(st.text())) | ANY_JSON},
+)
+WRITES = st.tuples(st.text() | ANY_JSON, ANY_NUMBER, ANY_JSON, st.none() | ANY_JSON).map(list)
+
+
+class TestWhateverTheyAreEditedInto:
+    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.lists(ROWS, max_size=2) | ANY_JSON)
+    def test_an_index_is_read_as_one_that_can_be_passed_on_or_an_error(self, index):
+        with suppress(*UNREADABLE):
+            entries = read_index(index)
+            assert read_index(json.loads(json.dumps(index_of(entries), allow_nan=False))) == entries
+
+    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.fixed_dictionaries({"writes": st.lists(WRITES, max_size=2)}) | ANY_JSON)
+    def test_a_journal_is_read_as_writes_that_can_be_published_or_an_error(self, journal):
+        writes = {}
+        with suppress(*UNREADABLE):
+            writes = read_journal(journal)
+        for write in writes.values():
+            json.dumps(BaseXCom.serialize_value(to_xcom(write.encoded and write.encoded.data)))
 
 
 class TestEditedXComs:

@@ -1,11 +1,12 @@
 """
-Decodes what type-confused forgeries somebody may make of XComs, and prints what came of them.
+Decodes as many type-confused forgeries of XComs as its argument says, and prints what came of them.
 
 A process of its own, since an audit hook cannot be taken off again.
 """
 
 import json
 import os
+import random
 import sys
 import warnings
 import zoneinfo
@@ -19,6 +20,17 @@ from tests.values.storing import CODEC
 
 ZONES = (*zoneinfo.TZPATH, *tzdata.__path__)  # which a time's zone is read from
 WATCHED = ("open", "import", "exec", "marshal", "os.", "pickle", "shutil", "socket", "subprocess", "tempfile")
+
+
+def tagged(kind, data):
+    return {"__pyrunner__": kind, "value": data}
+
+
+NAMED = [
+    tagged("pandas.Series", ["/nowhere/to", {"values": tagged("PosixPath", "/nowhere/from")}]),
+    tagged("pandas.Timestamp", ["2026-03-01", "dateutil//etc/hosts"]),
+    tagged("zoneinfo.ZoneInfo", ["../../etc/hosts"]),
+]
 
 
 def forms_in(data):
@@ -39,28 +51,40 @@ def replaced(data, other, levels):
             yield from ({**data, key: one} for one in replaced(item, other, levels - 1))
 
 
-def forgeries():
+def forgeries(number):
+    """
+    Return so many forgeries: something in the data of each kind is another's, or what is in another's.
+
+    Of these a part, and then such in which what is in its place is such a forgery itself.
+    """
+    chosen = random.Random(number)
+    forms, once = known_forms(), [*NAMED]
+    for kind, form in forms.items():
+        for other in forms.values():
+            # The second stands for data that a library takes for an object of its own by its methods.
+            for one in (other, other["value"], {"values": other}, {"value": [other]}):
+                once += (tagged(kind, value) for value in replaced(form["value"], one, 2))
+    yield from chosen.sample(once, min(number // 2, len(once)))
+    for _ in range(number - min(number // 2, len(once))):
+        kind, form = chosen.choice([*forms.items()])
+        yield tagged(kind, chosen.choice([*replaced(form["value"], chosen.choice(once), 9)]))
+
+
+def known_forms():
+    """Return an encoded value of each kind."""
     forms = {}
     for value in [*NATIVE.values(), *TAGGED.values()]:
         for form in forms_in(CODEC.encode(value).data):
             forms.setdefault(form["__pyrunner__"], form)
     assert forms.keys() == CODEC.kinds.keys() - {"WindowsPath"}  # which only Windows makes
-    for kind, form in forms.items():
+    for form in forms.values():
         CODEC.decode(form)  # which imports what that needs
-        for other in forms.values():
-            # The second stands for data that a library takes for an object of its own by its methods.
-            for one in (other, other["value"], {"values": other}, {"value": [other]}):
-                for value in replaced(form["value"], one, 2):
-                    yield {"__pyrunner__": kind, "value": value}
-    path = {"__pyrunner__": "PosixPath", "value": "/nowhere/from"}
-    yield {"__pyrunner__": "pandas.Series", "value": ["/nowhere/to", {"values": path}]}
-    yield {"__pyrunner__": "pandas.Timestamp", "value": ["2026-03-01", "dateutil//etc/hosts"]}
-    yield {"__pyrunner__": "zoneinfo.ZoneInfo", "value": ["../../etc/hosts"]}
+    return forms
 
 
 def main():
     warnings.simplefilter("ignore")
-    seen, outcomes, forged = [], {}, list(forgeries())
+    seen, outcomes, forged = [], {}, [*forgeries(int(sys.argv[1]))]
 
     def watch(event, arguments):
         if event.startswith(WATCHED) and not str(arguments[0]).startswith(ZONES):

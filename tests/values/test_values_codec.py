@@ -11,7 +11,7 @@ import pandas
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from pyrunner_airflow.values import Allowed, Codec, ContextValueError
+from pyrunner_airflow.values import Allowed, Codec, ContextValueError, arrays
 from pyrunner_airflow.values.codec import ORDERS_LENGTH
 from tests.context_values import (
     DEEPEST,
@@ -29,6 +29,16 @@ from tests.values import nestings
 from tests.values.storing import CODEC, as_in_jsonb, assert_is_plain_json
 
 NOTHING_ALLOWED = Codec(Allowed(["airflow.*"], []))
+
+
+LARGE = {
+    "text": lambda: "x" * 50_000_000,
+    "array": lambda: numpy.arange(6_500_000.0),
+    "frame": lambda: pandas.DataFrame(
+        {"name": [f"customer {number} of many" for number in range(10**6)], "n": range(10**6), "x": 0.1}
+    ),
+    "dict": lambda: {number: [number, "some text of the value"] for number in range(10**6)},
+}
 
 
 class Unprintable:
@@ -113,6 +123,19 @@ class TestWhatTravels:
     def test_long_text_of_a_number(self):
         assert CODEC.decode(*CODEC.encode(10**5000)) == 10**5000  # more digits than int() takes
 
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", LARGE)
+    def test_of_50_mb(self, name):
+        value = LARGE[name]()
+        back = CODEC.decode(*CODEC.encode(value))
+        assert back.equals(value) if name == "frame" else numpy.array_equal(back, value)
+
+    @pytest.mark.parametrize(
+        "value", [dict.fromkeys(range(300_000), 1), set(range(300_000))], ids=["dict", "set"]
+    )
+    def test_numbers_of_any_number_as_keys(self, value):
+        assert CODEC.decode(*CODEC.encode(value)) == value
+
     @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(nestings.VALUES)
     def test_any_nesting(self, value):
@@ -180,6 +203,12 @@ class TestWhatIsRefused:
         with pytest.raises(ContextValueError) as caught:
             CODEC.encode(value)
         assert len(str(caught.value)) < 600
+
+    @pytest.mark.parametrize("text", ["x" * 100, "many rows of one text"], ids=["long", "one text"])
+    def test_a_frame_of_too_much_is_refused_where_it_is_assigned(self, text, monkeypatch):
+        monkeypatch.setattr(arrays, "MAX_BYTES", 10_000)
+        with pytest.raises(ContextValueError, match=r"DataFrame, which takes more than 10,000 bytes"):
+            CODEC.encode(pandas.DataFrame({"x": [text] * 1000}))
 
     def test_is_a_value_error(self):
         assert issubclass(ContextValueError, ValueError)

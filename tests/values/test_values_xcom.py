@@ -13,7 +13,8 @@ from airflow.sdk.serde import deserialize, serialize
 from airflow.utils.json import XComDecoder, XComEncoder
 from hypothesis import HealthCheck, given, settings
 
-from pyrunner_airflow.dag.xcom_values import allowed_classes, from_xcom, to_xcom
+from pyrunner_airflow.dag.xcom_settings import allowed_classes
+from pyrunner_airflow.dag.xcom_values import from_xcom, to_xcom
 from pyrunner_airflow.values import Allowed, ContextValueError
 from tests.context_values import NATIVE, NESTED, PLAIN, TAGGED, VALUES, Customer, Order, image
 from tests.values import nestings

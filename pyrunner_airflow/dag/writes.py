@@ -1,0 +1,172 @@
+"""
+Writes to the context, as an index and a journal have them.
+
+Whoever may edit these may have made anything of them, so that all is checked where it is read: what is wrong
+would otherwise be passed on to each task below, or go into the path of a request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import time
+from typing import Any, NamedTuple
+
+from airflow.sdk.serde import serialize
+
+from pyrunner_airflow.dag.xcom_values import from_xcom, to_xcom
+from pyrunner_airflow.values import TAG, VALUE, Allowed, Codec, Encoded
+from pyrunner_airflow.values.codec import ORDERS
+from pyrunner_airflow.values.kinds import fits, shown
+from pyrunner_airflow.worker.context import MAX_KEY_LENGTH, RESERVED_PREFIX
+
+UNREADABLE = (
+    ImportError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+)
+"""What Airflow raises of an XCom that somebody edited into something else, and what is raised here."""
+
+_CODEC = Codec(Allowed([], []))
+_PLAIN_KEY = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?", re.ASCII)
+_KEY = (str, {TAG: re.compile("str"), VALUE: {TAG: re.compile("bytes"), VALUE: str}})
+_ROW = {
+    "key": _KEY,
+    "stamp": int,
+    # Any that may be one: since it wrote, its row may have got another name.
+    "task_id": re.compile(r"\w[\w.-]{0,249}", re.ASCII),
+    "state": re.compile("value|none|deleted"),
+    "number": (None, float),
+    "orders": ORDERS,
+}
+_JOURNAL = {"writes": [([_KEY, int], [_KEY, int, object, ORDERS]), ...]}
+_MAX_ROWS = 100_000
+_CENTURY = 100 * 365 * 24 * 3600 * 1_000_000
+"""How far ahead the clock of a host may be that wrote, in microseconds."""
+
+
+class Entry(NamedTuple):
+    """Who wrote a key last."""
+
+    stamp: int
+    """Orders the writes to a key: microseconds since 1970, or one more than a later write that was seen."""
+    task_id: str
+    state: str
+    """``value``; ``none`` for None, which XCom cannot tell from nothing; ``deleted``."""
+    number: float | None = None
+    """The value, if it is a float: SQLite may change the last digit, or make an integer of it."""
+    orders: list[list[str]] | None = None
+    """Of the value: see :class:`~pyrunner_airflow.values.Encoded`."""
+
+
+class Write(NamedTuple):
+    """A write of this task."""
+
+    time: int
+    """Microseconds since 1970."""
+    encoded: Encoded | None
+    """The value; None if the key was deleted."""
+
+    def entry(self, stamp: int, task_id: str) -> Entry:
+        """Return what the index tells of this write."""
+        if self.encoded is None:
+            return Entry(stamp, task_id, "deleted")
+        data, orders = self.encoded
+        number = data if type(data) is float else None
+        return Entry(stamp, task_id, "none" if data is None else "value", number, orders)
+
+
+def xcom_key(key: str) -> str:
+    """
+    Return the XCom key under which a context key's value is stored.
+
+    Airflow's client does not quote keys, so that ``a?b`` would be stored as ``a``; such a key gets a name of
+    its own, which the index translates back.
+    """
+    if _PLAIN_KEY.fullmatch(key):
+        return key
+    readable = re.sub(r"[^A-Za-z0-9]+", "_", key)[:60]
+    return f"pyrunner.key.{readable}.{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+def now() -> int:
+    """Return the time of a write."""
+    return time.time_ns() // 1000
+
+
+def index_of(entries: dict[str, Entry]) -> list[dict[str, Any]]:
+    """Return the index that tells of these entries."""
+    return [
+        {"key": _CODEC.encode(key).data, **{name: part for name, part in parts if part is not None}}
+        for key, parts in sorted((key, entry._asdict().items()) for key, entry in entries.items())
+    ]
+
+
+def read_index(index: Any) -> dict[str, Entry]:
+    """Return the entries that an index tells of; raises one of UNREADABLE."""
+    if type(index) is not list or len(index) > _MAX_ROWS:
+        raise ValueError(f"it is {shown(index)}")
+    return dict(map(_read_row, index))
+
+
+def journal_of(writes: dict[str, Write], room: int | None = None) -> list[list[Any]]:
+    """
+    Return writes as JSON: a list for each key.
+
+    It holds the key, the time, and the parts of the encoded value, which a deleted key has not.
+
+    :param room: leave out what does not fit into so many characters.
+    """
+    rows = []
+    for key, write in writes.items():
+        row = [_CODEC.encode(key).data, write.time, *(write.encoded or ())]
+        if room is not None:
+            size = len(json.dumps(row))
+            if size > room:
+                continue
+            room -= size
+        rows.append(row)
+    return rows
+
+
+def read_journal(journal: Any) -> dict[str, Write]:
+    """Return the writes that a journal has; raises one of UNREADABLE."""
+    if not fits(journal, _JOURNAL):
+        raise ValueError(f"it is {shown(journal)}")
+    return dict(_read_write(*row) for row in journal["writes"])
+
+
+def _read_row(row: Any) -> tuple[str, Entry]:
+    if not fits(row, _ROW) or not math.isfinite(row.get("number") or 0):
+        raise ValueError(f"it holds {shown(row)}")
+    _check_time(row["stamp"])
+    return _read_key(row["key"]), Entry(**{name: row[name] for name in Entry._fields if name in row})
+
+
+def _read_write(key: Any, moment: int, *encoded: Any) -> tuple[str, Write]:
+    _check_time(moment)
+    for data in encoded[:1]:
+        if from_xcom(data, _CODEC) != data:
+            raise ValueError(f"{shown(data)} is no value as it is stored")
+        serialize(to_xcom(data))  # which would fail when it is published
+    return _read_key(key), Write(moment, Encoded(*encoded) if encoded else None)
+
+
+def _read_key(data: Any) -> str:
+    key: str = _CODEC.decode(data)
+    if not 0 < len(key) <= MAX_KEY_LENGTH or key.startswith(RESERVED_PREFIX):
+        raise ValueError(f"{shown(key)} is no key")
+    return key
+
+
+def _check_time(stamp: int) -> None:
+    # The bound moves on, so that what comes one after the last that is let in is let in below.
+    if abs(stamp) > now() + _CENTURY:
+        raise ValueError(f"{shown(stamp)} is no time")
