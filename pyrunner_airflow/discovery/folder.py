@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from pyrunner_airflow.tasklist.files import read_file
+
 log = logging.getLogger(__name__)
 _IGNORE_FILE = ".airflowignore"
 
@@ -49,8 +51,11 @@ def find_list(folder: Path, file_name: str, ignore_syntax: str) -> Path | None:
 def _read_ignores(folder: Path, top: Path, syntax: str) -> list[_Rule]:
     file = folder / _IGNORE_FILE
     try:
-        text = file.read_text("utf-8", "surrogateescape")  # as Python has the names of files
-    except OSError:
+        text = read_file(file).decode(errors="surrogateescape")  # as Python has the names of files
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        log.warning("Ignoring nothing by %s: it can't be read: %s", file, error.strerror)
         return []
     lines = [line for line in re.sub(r"[ \t]*#.*", "", text).splitlines() if line]
     if syntax == "regexp":
