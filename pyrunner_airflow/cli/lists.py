@@ -11,7 +11,7 @@ import click
 
 from pyrunner_airflow.discovery.folder import find_lists
 from pyrunner_airflow.tasklist import TaskList, parse_lst, read_lst
-from pyrunner_airflow.tasklist.diagnostics import Place, Problems
+from pyrunner_airflow.tasklist.diagnostics import Place, Problems, showable
 from pyrunner_airflow.tasklist.files import read_file
 
 STDIN = "-"
@@ -36,7 +36,7 @@ def _lists_in(folder: str) -> list[str]:
     syntax = os.environ.get("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", "glob")
     found = sorted(map(str, find_lists(Path(folder), syntax)))
     if not found:
-        raise click.UsageError(f"there is no task list in the folder {folder}")
+        raise click.UsageError(f"there is no task list in the folder {showable(folder)}")
     return found
 
 

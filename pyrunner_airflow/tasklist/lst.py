@@ -23,7 +23,7 @@ from pyrunner_airflow.tasklist.fields import HEADER, Column, Row, split_argument
 from pyrunner_airflow.tasklist.files import read_file
 from pyrunner_airflow.tasklist.graph import check_graph
 from pyrunner_airflow.tasklist.model import TaskList, TaskRow
-from pyrunner_airflow.tasklist.options import check_tasks, merge, read_front_matter, read_sections
+from pyrunner_airflow.tasklist.options import check_sums, check_tasks, merge, read_front_matter, read_sections
 from pyrunner_airflow.tasklist.templates import check_templates
 
 if TYPE_CHECKING:
@@ -95,7 +95,9 @@ def _parse(text: str, source: str, documents: list[Document], problems: Problems
         problems.error("no-rows", Place(), "the list has no rows", hint)
     check_graph(rows, problems)
     _check_names(rows, problems)
-    check_tasks(sections, (task.id for _, task in rows if task.id))
+    ids = [task.id for _, task in rows if task.id]
+    check_tasks(sections, ids)
+    check_sums(sections, options, ids)
     warnings = problems.raise_errors()
     return TaskList(tuple(task for _, task in rows), source, warnings, options)
 
@@ -112,8 +114,9 @@ def _option_files(source: str, top: str | os.PathLike[str] | None) -> list[str]:
     if folders[0].startswith(os.path.join(highest, "")):
         while folders[-1] != highest:
             folders.append(os.path.dirname(folders[-1]))
-    # One that leads nowhere is told too: without its options the list would run in another way.
-    return list(filter(os.path.lexists, (os.path.join(folder, OPTIONS_FILE) for folder in folders)))
+    files = (os.path.join(folder, OPTIONS_FILE) for folder in folders)
+    # A link that leads nowhere is none that can be left out: the list would run with other options.
+    return [file for file in files if os.path.lexists(file) and not os.path.isdir(file)]
 
 
 def _read_rows(lines: list[str], problems: Problems, templates: bool) -> Iterator[tuple[Row, TaskRow]]:
