@@ -175,6 +175,11 @@ class TestForPrograms:
         files = {"a,b:100%.lst": "#SHELL\n1|-1|1|0|List|ls|"}
         assert "file=a%2Cb%3A100%25.lst,title=" in check(files, "--format", "github", ".")[1]
 
+    def test_what_would_act_on_a_terminal_is_replaced(self, check):
+        output = check({"a.lst": "1|-1|\x1b|0|List|m|W"}, "--format", "github", "a.lst")[1]
+        assert "\x1b" not in output
+        assert output.count("::error ") == output.count("\n")
+
     def test_a_problem_of_a_whole_file_has_no_line(self, check):
         assert "file=a.lst,title=no-rows::" in check({"a.lst": ""}, "--format", "github", "a.lst")[1]
 

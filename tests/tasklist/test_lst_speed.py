@@ -73,7 +73,7 @@ ENOUGH = 0.05
 
 
 def assert_linear(work, make):
-    """Assert that work on a text takes a time that grows with its size: quadratic work takes 16 times that."""
+    """Assert that the time of some work grows with the size: quadratic work would take 16 times that."""
     small, large = make(SMALL), make(SMALL * GROWTH)
     work(small)  # imports what it needs
     least = min(processor_time(work, small) for _ in range(5))
@@ -81,13 +81,13 @@ def assert_linear(work, make):
     assert any(processor_time(work, large) < 3 * GROWTH * least + ENOUGH for _ in range(3))
 
 
-def processor_time(work, text):
-    """The seconds that work takes, without the garbage collector, which looks at everything again and again."""
+def processor_time(work, what):
+    """Return how long some work takes, without the garbage collector, which looks at all of it repeatedly."""
     gc.collect()
     gc.disable()
     start = time.process_time()
     try:
-        work(text)
+        work(what)
         return time.process_time() - start
     finally:
         gc.enable()
