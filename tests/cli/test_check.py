@@ -228,6 +228,11 @@ class TestProfile:
             "looked for workers in my_app/workers, my_app/python, my_app/worker, my_app/config\n",
         )
 
+    def test_what_is_said_acts_on_no_terminal(self, check):
+        files = {**APP, "my_app/config/app_profile": self.PROFILE}
+        errors = check({name.replace("my_app", "my\x1bapp"): text for name, text in files.items()}, ".")[2]
+        assert errors.startswith("note: my\N{SYMBOL FOR ESCAPE}app/config/app_profile: ")
+
     def test_a_module_that_is_not_there_is_then_no_error(self, check):
         files = {"my.lst": GOOD + "2|1|1|0|End|ends|End||", "app_profile": self.PROFILE}
         code, _, errors = check(files, "my.lst")
