@@ -11,7 +11,7 @@ from pyrunner_airflow.check import Check
 from pyrunner_airflow.cli import drawing, lists
 from pyrunner_airflow.cli.codes import CODES
 from pyrunner_airflow.tasklist import LstError, Severity
-from pyrunner_airflow.tasklist.diagnostics import did_you_mean
+from pyrunner_airflow.tasklist.diagnostics import did_you_mean, showable
 from pyrunner_airflow.tasklist.lst import split_lines
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def check(
         found.update(dict.fromkeys(problems))
         noted.update(dict.fromkeys(notes))
     for note in noted:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {showable(note)}", err=True)
     shown = [problem for problem in found if problem.code in (select or CODES) - ignore]
     if form == "text":
         _show(shown, len(found_lists))

@@ -11,7 +11,8 @@ import click
 
 from pyrunner_airflow.discovery.folder import find_lists
 from pyrunner_airflow.tasklist import TaskList, parse_lst, read_lst
-from pyrunner_airflow.tasklist.diagnostics import Place, Problems
+from pyrunner_airflow.tasklist.diagnostics import Place, Problems, showable
+from pyrunner_airflow.tasklist.files import read_file
 
 STDIN = "-"
 STDIN_NAME = "<stdin>"
@@ -35,7 +36,7 @@ def _lists_in(folder: str) -> list[str]:
     syntax = os.environ.get("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", "glob")
     found = sorted(map(str, find_lists(Path(folder), syntax)))
     if not found:
-        raise click.UsageError(f"there is no task list in the folder {folder}")
+        raise click.UsageError(f"there is no task list in the folder {showable(folder)}")
     return found
 
 
@@ -50,7 +51,7 @@ def read(path: str) -> tuple[str, TaskList]:
         text = _decode(sys.stdin.buffer.read())
         return text, parse_lst(text, STDIN_NAME, os.path.abspath(STDIN_NAME), os.path.abspath(os.sep))
     tasks = read_lst(path, os.path.abspath(os.sep))
-    return Path(path).read_bytes().decode(), tasks
+    return read_file(path).decode(), tasks
 
 
 def counted(number: int, what: str) -> str:

@@ -16,14 +16,16 @@ from airflow.sdk.definitions.param import ParamsDict
 from pyrunner_airflow.dag.operator import WorkerOperator
 from pyrunner_airflow.dag.parameters import check_own, run_parameters
 from pyrunner_airflow.tasklist import NotifyEmail, TaskList, read_lst
+from pyrunner_airflow.tasklist.diagnostics import showable
 
 _START_DATE = date(2020, 1, 1)
 _MAX_DAG_ID = 250
+_NOT_IN_ID = re.compile("(?:[^\\w.-]|[\U00010000-\U0010ffff])+")  # beyond U+FFFF MySQL has no room in IDs
 
 
 def dag_id(list_path: str | os.PathLike[str]) -> str:
     """Return the DAG ID of a task list: its file's name, with ``_`` for characters that no ID may have."""
-    return re.sub(r"[^\w.-]+", "_", _stem(list_path))[:_MAX_DAG_ID]
+    return _NOT_IN_ID.sub("_", _stem(list_path))[:_MAX_DAG_ID]
 
 
 def _stem(list_path: str | os.PathLike[str]) -> str:
@@ -109,7 +111,7 @@ def _defaults(task_list: TaskList, list_path: str) -> dict[str, Any]:
         **options.dag,
     }
     if arguments["dag_id"] != name:
-        arguments["dag_display_name"] = name
+        arguments["dag_display_name"] = showable(name)  # as databases take it: a file's name may be any bytes
     for moment in ("start_date", "end_date"):
         if moment in arguments:
             arguments[moment] = _in_timezone(arguments[moment], options.timezone)

@@ -39,6 +39,7 @@ _LEVELS = {
 _STREAM_LEVELS = {"stdout": logging.INFO, "stderr": logging.ERROR}
 _INTERRUPTIONS = {cls.__name__: cls for cls in (AirflowTaskTimeout, WorkerTerminated, KeyboardInterrupt)}
 _MAX_SLUG = 200
+_MAX_NAME = 2000  # Airflow's databases have no room for more
 # Airflow's own list of sensitive field names, as whole words: TOKENIZERS_PARALLELISM is none.
 _SECRET_NAME = re.compile(
     "(^|_)(api_?key|authorization|passphrase|passwd|password|private_?key|secret|token)s?(_|$)", re.IGNORECASE
@@ -52,6 +53,11 @@ def task_id(row: TaskRow) -> str:
         name = "".join(char for char in normalize("NFKD", name.casefold()) if not combining(char))
     slug = re.sub("[^a-z0-9]+", "_", name).strip("_")
     return f"{row.id}_{slug}"[:_MAX_SLUG].rstrip("_")
+
+
+def _display_name(row: TaskRow) -> str:
+    name = f"{row.id} {row.name}"
+    return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 3]}..."
 
 
 class WorkerOperator(PythonOperator):
@@ -91,7 +97,7 @@ class WorkerOperator(PythonOperator):
         text = _as_is if options.templates else literal
         task = cls(
             task_id=task_id(row),
-            task_display_name=f"{row.id} {row.name}",
+            task_display_name=_display_name(row),
             python_callable=run_row,
             op_args=[text(argument) for argument in row.arguments],
             show_return_value_in_logs=False,

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from pyrunner_airflow.tasklist.files import read_file
+
 log = logging.getLogger(__name__)
 _IGNORE_FILE = ".airflowignore"
 
@@ -49,10 +51,13 @@ def find_list(folder: Path, file_name: str, ignore_syntax: str) -> Path | None:
 def _read_ignores(folder: Path, top: Path, syntax: str) -> list[_Rule]:
     file = folder / _IGNORE_FILE
     try:
-        text = file.read_text("utf-8", "surrogateescape")  # as Python has the names of files
-    except OSError:
+        text = read_file(file).decode(errors="surrogateescape")  # as Python has the names of files
+    except FileNotFoundError:
         return []
-    lines = [line for line in re.sub(r"[ \t]*#.*", "", text).splitlines() if line]
+    except OSError as error:
+        log.warning("%s can't be read, and leaves no file out: %s", file, error.strerror)
+        return []
+    lines = [line for line in map(_without_comment, text.splitlines()) if line]
     if syntax == "regexp":
         expressions = [re.compile(line) for line in _valid(lines, re.compile, file)]
         return [lambda path: any(e.search(os.path.relpath(path, top)) for e in expressions) or None]
@@ -61,6 +66,11 @@ def _read_ignores(folder: Path, top: Path, syntax: str) -> list[_Rule]:
     spec = GitIgnoreSpec.from_lines(_valid(lines, lambda line: GitIgnoreSpec.from_lines([line]), file))
     prefix = len(folder.as_posix().rstrip("/")) + 1
     return [lambda path: spec.check_file(path[prefix:]).include]
+
+
+def _without_comment(line: str) -> str:
+    pattern, mark, _ = line.partition("#")
+    return pattern.rstrip(" \t") if mark else line
 
 
 def _valid(lines: Iterable[str], compile_line: Callable[[str], object], file: Path) -> Iterator[str]:

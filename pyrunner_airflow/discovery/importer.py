@@ -38,13 +38,19 @@ except ModuleNotFoundError as error:
 
 from pyrunner_airflow.dag.factory import LstWarning
 from pyrunner_airflow.discovery.building import build_dag
-from pyrunner_airflow.tasklist import LstError
+from pyrunner_airflow.tasklist import LstError, parse_lst
+from pyrunner_airflow.tasklist.diagnostics import showable
+from pyrunner_airflow.tasklist.files import read_beginning, read_file
 
 if TYPE_CHECKING:
     from airflow.dag_processing.bundles.base import BaseDagBundle
 
 _TEXT = re.compile(rb"^[ \t]*[^\s#]", re.MULTILINE)
 _ROW = re.compile(rb"^[^\w\n]*\d|\|", re.MULTILINE)
+_BEGINNING = 65_536
+_MAX_PATH = 1000
+# Airflow's DAG processor would end, and read no DAGs at all any more.
+_UNSTORABLE = re.compile(rf"[\ud800-\udfff]|.{{{_MAX_PATH + 1}}}", re.DOTALL)
 
 
 class LstDagImporter(AbstractDagImporter[FilesystemDagDefinition]):  # type: ignore[misc]  # checked on 3.3, without it
@@ -58,23 +64,28 @@ class LstDagImporter(AbstractDagImporter[FilesystemDagDefinition]):  # type: ign
 
     def list_dag_definitions(
         self, bundle: BaseDagBundle, *, safe_mode: bool = True
-    ) -> Iterator[FilesystemDagDefinition]:
+    ) -> Iterator[FilesystemDagDefinition | DagImportError]:
         """Yield the task lists of a bundle that no ``.airflowignore`` leaves out."""
         for definition in find_file_dag_definitions(bundle.path, self.supported_extensions):
-            if self.might_contain_dag(definition, safe_mode):
+            if _UNSTORABLE.search(str(definition.path)):
+                name = showable(definition.get_relative_loc(bundle.path))[:_MAX_PATH]
+                message = f"{name} has a path that Airflow can't store: give it a short one, in UTF-8"
+                yield DagImportError(name, message, error_type="parse")
+            elif self.might_contain_dag(definition, safe_mode):
                 yield definition
 
-    def might_contain_dag(self, definition: DagDefinition, safe_mode: bool) -> bool:
+    def might_contain_dag(self, definition: FilesystemDagDefinition, safe_mode: bool) -> bool:
         """
         Tell whether a file may be a task list.
 
-        In safe mode one is left alone that has text, but no line that begins with a number or has a ``|``:
-        other programs have files called ``.lst`` too. Without text it is a list that lacks its rows.
+        In safe mode one is left alone that begins with text, but no line that begins with a number or has a
+        ``|``: other programs have files called ``.lst`` too. Without text it is a list that lacks its rows.
         """
         if not safe_mode:
             return True
         try:
-            data = definition.read_bytes()
+            # Of all files, in the loop that all of Airflow's parsing waits for.
+            data = read_beginning(definition.path, _BEGINNING)
         except OSError:  # to be told when it is imported
             return True
         return not _TEXT.search(data) or bool(_ROW.search(data))
@@ -95,9 +106,17 @@ class LstDagImporter(AbstractDagImporter[FilesystemDagDefinition]):  # type: ign
             result.warnings.append(DagImportWarning(repr(definition), "\n".join(odd), "pyrunner:list"))
         return result
 
-    def get_source_code(self, definition: DagDefinition, dag_id: str | None = None) -> DagSourceCode:
-        """Return the text of a task list."""
-        return DagSourceCode(definition.read_text("utf-8-sig"), language="plaintext")
+    def get_source_code(
+        self, definition: FilesystemDagDefinition, dag_id: str | None = None
+    ) -> DagSourceCode:
+        """Return the text of a task list; of what a link leads to only if that is a good list by itself."""
+        try:
+            text = read_file(definition.path).decode("utf-8-sig")
+            if definition.path.resolve() != definition.path:
+                parse_lst(text, path=definition.path, options_folder=definition.path.root)
+        except (OSError, ValueError):  # without the reason: Airflow would log it, or read the file by itself
+            text = f"{definition.path} is no task list any more.\n"
+        return DagSourceCode(text, language="plaintext")
 
 
 def is_configured() -> bool:

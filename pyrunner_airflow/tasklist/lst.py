@@ -20,9 +20,10 @@ from pyrunner_airflow.tasklist.columns import (
 from pyrunner_airflow.tasklist.diagnostics import Place, Problems, did_you_mean, quote
 from pyrunner_airflow.tasklist.documents import OPTIONS_FILE, Document, front_matter, options_file
 from pyrunner_airflow.tasklist.fields import HEADER, Column, Row, split_arguments
+from pyrunner_airflow.tasklist.files import read_file
 from pyrunner_airflow.tasklist.graph import check_graph
 from pyrunner_airflow.tasklist.model import TaskList, TaskRow
-from pyrunner_airflow.tasklist.options import check_tasks, merge, read_front_matter, read_sections
+from pyrunner_airflow.tasklist.options import check_sums, check_tasks, merge, read_front_matter, read_sections
 from pyrunner_airflow.tasklist.templates import check_templates
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def read_lst(path: str | os.PathLike[str], options_folder: str | os.PathLike[str
     source = os.fspath(path)
     problems = Problems(source)
     try:
-        text = Path(source).read_bytes().decode()
+        text = read_file(source).decode()
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path with NUL in it
         _report_unreadable(source, error, problems)
         raise problems.as_error() from error
@@ -76,7 +77,7 @@ def _read_options(
     documents = []
     for file in _option_files(path, options_folder):
         try:
-            documents.append(options_file(split_lines(Path(file).read_bytes().decode()), problems.of(file)))
+            documents.append(options_file(split_lines(read_file(file).decode()), problems.of(file)))
         except (OSError, ValueError) as error:
             _report_unreadable(file, error, problems.of(file))
     return documents
@@ -94,7 +95,9 @@ def _parse(text: str, source: str, documents: list[Document], problems: Problems
         problems.error("no-rows", Place(), "the list has no rows", hint)
     check_graph(rows, problems)
     _check_names(rows, problems)
-    check_tasks(sections, (task.id for _, task in rows if task.id))
+    ids = [task.id for _, task in rows if task.id]
+    check_tasks(sections, ids)
+    check_sums(sections, options, ids)
     warnings = problems.raise_errors()
     return TaskList(tuple(task for _, task in rows), source, warnings, options)
 
@@ -111,7 +114,9 @@ def _option_files(source: str, top: str | os.PathLike[str] | None) -> list[str]:
     if folders[0].startswith(os.path.join(highest, "")):
         while folders[-1] != highest:
             folders.append(os.path.dirname(folders[-1]))
-    return list(filter(os.path.isfile, (os.path.join(folder, OPTIONS_FILE) for folder in folders)))
+    files = (os.path.join(folder, OPTIONS_FILE) for folder in folders)
+    # A link that leads nowhere is none that can be left out: the list would run with other options.
+    return [file for file in files if os.path.lexists(file) and not os.path.isdir(file)]
 
 
 def _read_rows(lines: list[str], problems: Problems, templates: bool) -> Iterator[tuple[Row, TaskRow]]:
@@ -212,8 +217,11 @@ def _report_unreadable(source: str, error: OSError | ValueError, problems: Probl
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     hint = "Check the path, and that this user may read the file."
     if isinstance(error, FileNotFoundError):
-        neighbours = [entry.name for entry in Path(source).parent.glob("*.lst")]
-        hint = did_you_mean(Path(source).name, neighbours) + hint
+        if os.path.islink(source):
+            reason = f"it is a link to {quote(os.readlink(source), 1000)}, where there is nothing"
+        else:
+            neighbours = [entry.name for entry in Path(source).parent.glob("*.lst")]
+            hint = did_you_mean(Path(source).name, neighbours) + hint
     problems.error("unreadable-file", Place(), f"the file can't be read: {reason}", hint)
 
 

@@ -56,6 +56,11 @@ def test_the_sample_keeps_its_shape():
 
 
 class TestTheRow:
+    def test_is_shown_by_the_beginning_of_a_name_that_is_too_long_for_airflow(self, task_of):
+        task = task_of(f"1|-1|1|0|{'n' * 2001}|workers|Work")
+        shown = (f"{task.row.id} " + "n" * 2001)[:1997] + "..."
+        assert (task.row.name, task.task_display_name) == ("n" * 2001, shown)
+
     def test_is_a_python_operator_that_shows_its_columns_as_templates(self, task_of):
         task = task_of("1|-1|1|0|A|pack.workers|Work|a, {{ ds }}|$ENV{APP_LOG_DIR}/a.log")
         assert isinstance(task, WorkerOperator) and isinstance(task, PythonOperator)
@@ -104,6 +109,8 @@ class TestTheDag:
     @pytest.mark.parametrize(
         ("file", "dag_id", "display_name"),
         [
+            ("a\N{MATHEMATICAL BOLD CAPITAL A}.lst", "a_", "a\N{MATHEMATICAL BOLD CAPITAL A}"),
+            (os.fsdecode(b"a\xff.lst"), "a_", "a\N{REPLACEMENT CHARACTER}"),
             ("job.lst", "job", "job"),
             ("my-job.v2.lst", "my-job.v2", "my-job.v2"),
             ("my job (new).lst", "my_job_new_", "my job (new)"),

@@ -1,9 +1,13 @@
 """Reading a list from a file."""
 
+import os
+import socket
+
 import pytest
 from lst_text import row
 
 from pyrunner_airflow.tasklist import LstError, read_lst
+from pyrunner_airflow.tasklist.files import MOST_BYTES, read_file
 
 
 def error_of(path):
@@ -52,6 +56,49 @@ class TestUnreadable:
 
     def test_a_path_with_nul(self):
         assert error_of("a\0.lst").diagnostics[0].code == "unreadable-file"
+
+    def test_a_link_that_leads_nowhere_says_where_it_leads(self, tmp_path):
+        os.symlink("../gone.lst", tmp_path / "my.lst")
+        assert "it is a link to '../gone.lst', where there is nothing" in str(error_of(tmp_path / "my.lst"))
+
+    def test_options_that_are_a_link_that_leads_nowhere(self, lst, tmp_path):
+        os.symlink("gone", tmp_path / "pyrunner.toml")
+        assert error_of(lst(row().encode())).diagnostics[0].source == str(tmp_path / "pyrunner.toml")
+
+
+class TestWhatIsNoFile:
+    """None of them is waited for, nor read."""
+
+    @pytest.fixture(params=["my.lst", "pyrunner.toml"])
+    def path(self, request, lst, tmp_path):
+        list_path = lst(row().encode())
+        path = tmp_path / request.param
+        path.unlink(missing_ok=True)
+        yield path
+        assert f"{path}: error[unreadable-file]: the file can't be read: it is " in str(error_of(list_path))
+
+    def test_a_named_pipe(self, path):
+        os.mkfifo(path)
+
+    def test_a_device(self, path):
+        os.symlink("/dev/zero", path)
+
+    def test_a_socket(self, path, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)  # a socket's path must be short
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(path.name)
+
+    def test_an_endless_file(self, path):
+        with path.open("wb") as file:
+            file.truncate(MOST_BYTES + 1)
+
+
+def test_a_file_may_be_10_mb_large(lst):
+    assert len(read_file(lst(b" " * MOST_BYTES))) == MOST_BYTES
+
+
+def test_a_file_of_proc_is_read_though_it_says_that_it_is_empty():
+    assert read_file("/proc/self/cmdline")
 
 
 class TestEncoding:
