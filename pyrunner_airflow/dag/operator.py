@@ -20,12 +20,12 @@ from pyrunner_airflow.dag import relay
 from pyrunner_airflow.dag.context import XComContext
 from pyrunner_airflow.dag.errors import WorkerNotStarted, WorkerTerminated
 from pyrunner_airflow.dag.host import Host
-from pyrunner_airflow.dag.parameters import check_names, is_selected
+from pyrunner_airflow.dag.parameters import check_conf, left_out_by
 from pyrunner_airflow.dag.versions import seconds_after_sigterm
 from pyrunner_airflow.dag.xcom_values import allowed_classes
 from pyrunner_airflow.tasklist import Options, TaskRow
 from pyrunner_airflow.values import Codec
-from pyrunner_airflow.worker.attempt import Job, Outcome
+from pyrunner_airflow.worker.attempt import Job, Outcome, not_rendered
 from pyrunner_airflow.worker.child import InAirflow
 
 _LEVELS = {
@@ -112,6 +112,14 @@ class WorkerOperator(PythonOperator):
         )
         return task
 
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Render the fields that may be templates: Airflow does not run a row of which one fails."""
+        try:
+            super().render_template_fields(context, jinja_env)
+        except Exception as error:
+            self.log.error("%s", not_rendered(_job(self.row.arguments, context), error))
+            raise
+
     def on_kill(self) -> None:
         """Have the worker end: Airflow calls this in its handler of SIGTERM."""
         if self.host:
@@ -128,14 +136,15 @@ def run_row(*argv: str, **context: Any) -> None:
     :param context: Airflow's task context.
     :raises WorkerFailed: if the worker returned a code other than 0.
     :raises WorkerNotStarted: if there was no worker to run.
-    :raises RunParameterError: if the run was started with a mistyped parameter.
+    :raises RunParameterError: if the run was started with a mistyped parameter, or for no row at all.
     :raises AirflowSkipException: if the run's parameters leave the row out.
     :raises Exception: whatever the worker raised; WorkerRaised, if only its own process has the exception.
     """
     task = context["task"]
-    check_names(context["dag_run"].conf or {}, context["dag"].params)
-    if not is_selected(task, context["params"]):
-        raise AirflowSkipException("left out by this run's parameters")
+    check_conf(context["dag_run"].conf or {}, context["dag"].params)
+    names = left_out_by(task, context["params"])
+    if names:
+        raise AirflowSkipException(f"left out by this run's {' and '.join(names)}")
     _mask_secrets(os.environ)
     allowed = allowed_classes()
     log = partial(_log, task.log)

@@ -297,6 +297,11 @@ def not_started(job: Job, error: BaseException) -> Outcome:
     return Outcome(NOT_STARTED, error, failure(job, _one_line(error), is_last=True), started=False)
 
 
+def not_rendered(job: Job, error: BaseException) -> str:
+    """Return the report of an attempt that ended before it began, since a template could not be rendered."""
+    return failure(job, _one_line(error), is_last=is_last(job, error))
+
+
 def is_last(job: Job, error: BaseException | None) -> bool:
     """Say whether no other attempt follows one that failed with this exception, or with a code."""
     return job.attempt >= job.max_attempts or is_any(error, FINAL)

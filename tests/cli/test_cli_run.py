@@ -324,6 +324,8 @@ def test_an_airflow_that_cannot_run_is_told_in_a_line(job):
         (["--exec-proc-name", "flaky"], "No row has the PROCESS_NAME 'flaky'. Did you mean Flaky?"),
         (["--cvar", "day"], "Invalid value for '--cvar': 'day' is not of the form NAME=VALUE"),
         (["-r"], "there is nothing to go on with"),
+        (["-x", "2", "-A", "1"], "No row is left to run (-x, -A). IDs in this list: 1 to 5."),
+        (["-N", "1,2,3,4,5", "--dryrun"], "No row is left to run (-N)."),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_runs(job, options, message):
