@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import conf, literal
@@ -242,15 +243,20 @@ def _as_is(text: str) -> str:
 def _job(argv: tuple[str, ...], context: dict[str, Any]) -> Job:
     task, ti, dag_run = context["task"], context["ti"], context["dag_run"]
     row, options = task.row, task.options
+    run_time = _run_time(dag_run)
+    logical_date = dag_run.logical_date or run_time
+    if options.timezone:
+        logical_date = logical_date.astimezone(ZoneInfo(options.timezone))
     return Job(
         list_path=task.list_path,
         app_root=options.app_root,
         cwd=options.cwd,
         python=options.python_of(row),
+        timezone=options.timezone,
         env=options.env,
         run_id=dag_run.run_id,
-        logical_date=(dag_run.logical_date or dag_run.run_after).isoformat(),
-        run_time=dag_run.run_after.timestamp(),
+        logical_date=logical_date.isoformat(),
+        run_time=run_time.timestamp(),
         writable_folder=os.path.join(conf.get("logging", "base_log_folder"), "pyrunner"),
         line=row.line,
         id=row.id,
@@ -264,6 +270,20 @@ def _job(argv: tuple[str, ...], context: dict[str, Any]) -> Job:
         max_attempts=ti.max_tries + 1,
         retry_wait_time=row.retry_wait_time,
     )
+
+
+def _run_time(dag_run: Any) -> datetime:
+    """
+    Return a run's time: when cron would have run the job.
+
+    A scheduled or a backfilled run is due when its data interval ends. Any other has the logical date that it
+    was started for (not the interval that Airflow infers from it, which ends when the schedule was last due);
+    without one, its time is when it was started (``run_after``).
+    """
+    is_scheduled = dag_run.run_type in ("scheduled", "backfill")
+    end = dag_run.data_interval_end if is_scheduled else None
+    moment: datetime = end or dag_run.logical_date or dag_run.run_after
+    return moment
 
 
 def _plain(context: dict[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,8 @@ class Job(NamedTuple):
     cwd: str | None
     python: str | None
     """The interpreter of its own that the worker is to have."""
+    timezone: str | None
+    """What TZ is for the profile and the worker; None for what it is anyway."""
     env: Dict[str, str]
     """Variables that are set after the profile."""
     run_id: str
