@@ -136,7 +136,7 @@ class TestAppVariables:
 
 
 class TestRunsTime:
-    """A daily DAG: its own run, and those that others start for a past day; and a DAG that follows an asset."""
+    """A daily DAG: its own run, and those that others start for a past day; and one that follows an asset."""
 
     LIST = """
     #AIRFLOW [pyrunner]
