@@ -285,9 +285,15 @@ class TestOddProfiles:
         assert f"AppError: {root}/config/app_profile does not come to its end (exit " in ran.report
         assert ran.report.endswith("mend the cause and clear the failed tasks of this run")
 
-    @pytest.mark.parametrize("last", ["[ -f extra ] && . extra", "false", "return 3"])
-    def test_that_its_last_command_fails_is_no_error(self, variables, last):
-        assert variables(f"export APP_X=1\n{last}")["APP_X"] == "1"
+    @pytest.mark.parametrize("first", ["", "set -e"])
+    @pytest.mark.parametrize("last", ["[ -f extra ] && . extra", "return 3"])
+    def test_that_its_last_command_fails_is_no_error(self, variables, first, last):
+        assert variables(f"{first}\nexport APP_X=1\n{last}")["APP_X"] == "1"
+
+    def test_a_failure_after_a_file_that_it_has_sourced_still_ends_a_strict_one(self, root, variables):
+        write(root / "config" / "common", "return 0")
+        with pytest.raises(AppError, match="does not come to its end"):
+            variables("set -e; source config/common; false; export APP_X=1")
 
     def test_one_that_reads_standard_input_finds_none(self, variables):
         assert variables('read -r line; export APP_X="<$line>"; cat')["APP_X"] == "<>"

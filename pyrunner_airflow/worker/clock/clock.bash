@@ -4,7 +4,7 @@
 
 source "${PYRUNNER_BASH_ENV:-/dev/null}"
 
-date() { "$BASH" "$PYRUNNER_CLOCK/date" "$@"; }
+date() { BASH_ENV= "$BASH" "$PYRUNNER_CLOCK/date" "$@"; }
 function /bin/date { date "$@"; }
 function /usr/bin/date { date "$@"; }
 
