@@ -12,8 +12,8 @@ _ENV_REFERENCE = re.compile(r"\$ENV\{([^}]*)\}")
 # PyRunner sources the profile once a job, an Airflow run once a task: the run's own time, in place of now,
 # gives all of a run's tasks the same values. See clock.bash, which bash reads before it sources the profile.
 _CLOCK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clock")
-# That its last command fails is no error (`[ -f extra ] && . extra`), under the profile's own `set -e` neither,
-# which has done its part when the profile returns.
+# That its last command fails is no error (`[ -f extra ] && . extra`), even under the profile's own `set -e`:
+# it has done its part when the profile returns.
 _SOURCE_PROFILE = r"""
 trap '((${#BASH_SOURCE[@]})) || set +e' RETURN
 source "$PYRUNNER_PROFILE" >&2
