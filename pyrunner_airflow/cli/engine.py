@@ -21,7 +21,6 @@ from airflow.sdk import conf
 
 from pyrunner_airflow.dag.errors import WorkerTraceback
 from pyrunner_airflow.dag.operator import WorkerOperator
-from pyrunner_airflow.dag.parameters import is_selected
 from pyrunner_airflow.discovery.building import build_dag
 from pyrunner_airflow.tasklist import LstError
 from pyrunner_airflow.values import Allowed, Codec, Encoded
@@ -55,9 +54,6 @@ def main() -> int:
 def _run(order: dict[str, Any], tell: Callable[..., None]) -> int:
     dag = build_dag(Path(order["list"]), Path(os.sep))
     tasks: Any = dag.tasks  # all of them ours
-    if order["dryrun"]:
-        tell(selected=[task.row.id for task in tasks if is_selected(task, order["conf"])])
-        return 0
     _prepare(tasks, order, tell)
     _add_bundle(order["dags"])
     run = dag.test(run_conf=order["conf"])

@@ -17,10 +17,11 @@ from pyrunner_airflow.cli import lists
 from pyrunner_airflow.cli.failure import Failure
 from pyrunner_airflow.cli.run_folder import RunFolder, RunRecord
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean
-from pyrunner_airflow.tasklist.graph import id_hints
+from pyrunner_airflow.tasklist.graph import id_hints, ranges
+from pyrunner_airflow.tasklist.selection import kept_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pyrunner_airflow.tasklist import TaskList
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _SECONDS_TO_END = 5.0
 """What Airflow gives a task after SIGTERM."""
+_OPTIONS = {"exec_only": "-x", "norun": "-N", "from": "-D", "to": "-A"}
 
 
 def _ids(_context: click.Context, _option: click.Parameter, text: str | None) -> list[int] | None:
@@ -110,23 +112,25 @@ def run(
         record = folder.load() if restart else RunRecord()
         record.start_with(cvar)
         record.narrow({"exec_only": exec_only, "norun": norun, "from": below, "to": above})
+        conf = {
+            **record.selection,
+            "norun": [*record.selection["norun"], *record.done()],
+            "cvar": cvar,
+        }
+        selected = _select(tasks, record, conf)
+        if dryrun:
+            for row in tasks.rows:
+                click.echo(f"{row.id}  {row.name}: {'would run' if row.id in selected else 'skipped'}")
+            return
         order = {
             **record.as_json(),
             "list": os.path.abspath(file),
             "dags": str(folder.dags),
-            "dryrun": dryrun,
             "env": env,
-            "conf": {
-                **record.selection,
-                "norun": [*record.selection["norun"], *record.done()],
-                "cvar": cvar,
-            },
+            "conf": conf,
         }
         with _engine(folder, order, lock) as (process, events):
-            if dryrun:
-                succeeded = _tell_plan(events, folder, tasks)
-            else:
-                succeeded = _follow(process, events, folder, tasks, record)
+            succeeded = _follow(process, events, folder, tasks, record)
     context.exit(0 if succeeded else 1)
 
 
@@ -151,13 +155,26 @@ def _check_ids(tasks: TaskList, given: Iterable[int]) -> None:
         )
 
 
+def _select(tasks: TaskList, record: RunRecord, conf: Mapping[str, Any]) -> set[int]:
+    """Return the rows that are to run; refuse options that leave none."""
+    ids = {row.id for row in tasks.rows}
+    kept = kept_by({row.id: row.parent_ids for row in tasks.rows}, ids, conf)
+    selected = ids.intersection(*kept.values())
+    if not selected:
+        reasons = [_OPTIONS[name] for name in kept if name != "norun" or record.selection["norun"]]
+        if record.done():
+            reasons.append(f"done already: {ranges(set(record.done()))}")
+        text = f"No row is left to run ({', '.join(reasons)}). IDs in this list: {ranges(ids)}."
+        raise click.UsageError(text)
+    return selected
+
+
 @contextlib.contextmanager
 def _engine(folder: RunFolder, order: dict[str, Any], lock: int) -> Iterator[tuple[Process, IO[str]]]:
     """Start the process that runs the list; what is left of it ends with the context."""
-    if not order["dryrun"]:
-        folder.make_database(lambda text: click.echo(text, err=True))
+    folder.make_database(lambda text: click.echo(text, err=True))
     ours, its = os.pipe()
-    with folder.log.open("ab" if order["dryrun"] else "wb") as log, open(ours) as events:
+    with folder.log.open("wb") as log, open(ours) as events:
         process = subprocess.Popen(
             [sys.executable, "-m", "pyrunner_airflow.cli.engine", str(its)],
             stdin=subprocess.PIPE,
@@ -186,13 +203,6 @@ def _read(events: IO[str], folder: RunFolder) -> Iterator[dict[str, Any]]:
         if "error" in event:
             raise Failure(f"{event['error'].rstrip()}\nThe whole log: {folder.log}")
         yield event
-
-
-def _tell_plan(events: IO[str], folder: RunFolder, tasks: TaskList) -> bool:
-    selected = next(_read(events, folder))["selected"]
-    for row in tasks.rows:
-        click.echo(f"{row.id}  {row.name}: {'would run' if row.id in selected else 'skipped'}")
-    return True
 
 
 def _follow(process: Process, events: IO[str], folder: RunFolder, tasks: TaskList, record: RunRecord) -> bool:

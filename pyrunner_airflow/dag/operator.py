@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 from unicodedata import combining, normalize
+from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import conf, literal
@@ -21,12 +22,12 @@ from pyrunner_airflow.dag import relay
 from pyrunner_airflow.dag.context import XComContext
 from pyrunner_airflow.dag.errors import WorkerNotStarted, WorkerTerminated
 from pyrunner_airflow.dag.host import Host
-from pyrunner_airflow.dag.parameters import check_names, is_selected
+from pyrunner_airflow.dag.parameters import check_conf, left_out_by
 from pyrunner_airflow.dag.versions import seconds_after_sigterm
 from pyrunner_airflow.dag.xcom_settings import allowed_classes
 from pyrunner_airflow.tasklist import Options, TaskRow
 from pyrunner_airflow.values import Codec
-from pyrunner_airflow.worker.attempt import Job, Outcome
+from pyrunner_airflow.worker.attempt import Job, Outcome, not_rendered
 from pyrunner_airflow.worker.child import InAirflow
 
 _LEVELS = {
@@ -122,6 +123,14 @@ class WorkerOperator(PythonOperator):
         )
         return task
 
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Render the fields that may be templates: Airflow does not run a row of which one fails."""
+        try:
+            super().render_template_fields(context, jinja_env)
+        except Exception as error:
+            self.log.error("%s", not_rendered(_job(self.row.arguments, context), error))
+            raise
+
     def on_kill(self) -> None:
         """Have the worker end: Airflow calls this in its handler of SIGTERM."""
         if self.host:
@@ -138,14 +147,15 @@ def run_row(*argv: str, **context: Any) -> None:
     :param context: Airflow's task context.
     :raises WorkerFailed: if the worker returned a code other than 0.
     :raises WorkerNotStarted: if there was no worker to run.
-    :raises RunParameterError: if the run was started with a mistyped parameter.
+    :raises RunParameterError: if the run was started with a mistyped parameter, or for no row at all.
     :raises AirflowSkipException: if the run's parameters leave the row out.
     :raises Exception: whatever the worker raised; WorkerRaised, if only its own process has the exception.
     """
     task = context["task"]
-    check_names(context["dag_run"].conf or {}, context["dag"].params)
-    if not is_selected(task, context["params"]):
-        raise AirflowSkipException("left out by this run's parameters")
+    check_conf(context["dag_run"].conf or {}, context["dag"].params)
+    names = left_out_by(task, context["params"])
+    if names:
+        raise AirflowSkipException(f"left out by this run's {' and '.join(names)}")
     _mask_secrets(os.environ)
     allowed = allowed_classes()
     log = partial(_log, task.log)
@@ -243,15 +253,20 @@ def _as_is(text: str) -> str:
 def _job(argv: tuple[str, ...], context: dict[str, Any]) -> Job:
     task, ti, dag_run = context["task"], context["ti"], context["dag_run"]
     row, options = task.row, task.options
+    run_time = _run_time(dag_run)
+    logical_date = dag_run.logical_date or run_time
+    if options.timezone:
+        logical_date = logical_date.astimezone(ZoneInfo(options.timezone))
     return Job(
         list_path=task.list_path,
         app_root=options.app_root,
         cwd=options.cwd,
         python=options.python_of(row),
+        timezone=options.timezone,
         env=options.env,
         run_id=dag_run.run_id,
-        logical_date=(dag_run.logical_date or dag_run.run_after).isoformat(),
-        run_time=dag_run.run_after.timestamp(),
+        logical_date=logical_date.isoformat(),
+        run_time=run_time.timestamp(),
         writable_folder=os.path.join(conf.get("logging", "base_log_folder"), "pyrunner"),
         line=row.line,
         id=row.id,
@@ -265,6 +280,20 @@ def _job(argv: tuple[str, ...], context: dict[str, Any]) -> Job:
         max_attempts=ti.max_tries + 1,
         retry_wait_time=row.retry_wait_time,
     )
+
+
+def _run_time(dag_run: Any) -> datetime:
+    """
+    Return a run's time: when cron would have run the job.
+
+    A scheduled or a backfilled run is due when its data interval ends. Any other has the logical date that it
+    was started for (not the interval that Airflow infers from it, which ends when the schedule was last due);
+    without one, its time is when it was started (``run_after``).
+    """
+    is_scheduled = dag_run.run_type in ("scheduled", "backfill")
+    end = dag_run.data_interval_end if is_scheduled else None
+    moment: datetime = end or dag_run.logical_date or dag_run.run_after
+    return moment
 
 
 def _plain(context: dict[str, Any]) -> dict[str, Any]:

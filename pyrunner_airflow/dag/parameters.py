@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
 
 from pyrunner_airflow.tasklist import RUN_PARAMETERS, TaskRow
+from pyrunner_airflow.tasklist.diagnostics import did_you_mean
+from pyrunner_airflow.tasklist.selection import kept_by
 
 _PYRUNNERS = {
     "-x": "exec_only",
@@ -21,8 +24,12 @@ _PYRUNNERS = {
 """Other names that the ``pyrunner`` command has for them."""
 
 
-class RunParameterError(ValueError):
-    """A parameter that a run does not have, or one of the DAG's author that has the name of one of ours."""
+class RunParameterError(AirflowFailException):
+    """
+    A parameter that a run does not have, or one of the DAG's author that has the name of one of ours.
+
+    No further attempt is made of a row that raises it: it would end in the same way.
+    """
 
 
 def run_parameters(rows: Iterable[TaskRow]) -> dict[str, Param]:
@@ -65,48 +72,46 @@ def check_own(names: Iterable[str]) -> None:
             )
 
 
-def is_selected(task: Any, params: Mapping[str, Any]) -> bool:
+def left_out_by(task: Any, params: Mapping[str, Any]) -> list[str]:
     """
-    Say whether a row takes part in a run; several parameters narrow each other down.
+    Return the parameters of a run that leave a row out, if there are any.
 
-    :param task: the row's operator, with its DAG around it.
+    :param task: the row's operator, with its DAG around it, which may have tasks of other kinds too.
+    :raises RunParameterError: if they leave out all rows: such a run would be a success that did nothing.
     """
-    only, without, below, above = (params.get(name) for name in ("exec_only", "norun", "from", "to"))
-    row_id = task.row.id
-    return (
-        (only is None or row_id in map(int, only))
-        and row_id not in map(int, without or ())
-        and (below is None or below in {row_id, *_relatives(task, upstream=True)})
-        and (above is None or above in {row_id, *_relatives(task, upstream=False)})
-    )
+    if all(params.get(name) is None for name in RUN_PARAMETERS):
+        return []
+    tasks = task.dag.tasks
+    nodes = {other.task_id: other.row.id if hasattr(other, "row") else other.task_id for other in tasks}
+    graph = {nodes[other.task_id]: [nodes[parent] for parent in other.upstream_task_ids] for other in tasks}
+    ids = {node for node in nodes.values() if isinstance(node, int)}
+    kept = kept_by(graph, ids, params)
+    if not ids.intersection(*kept.values()):
+        raise RunParameterError(
+            f"the run's {' and '.join(kept)} leave no row to run. "
+            "Start another run with other values: a run's parameters are fixed."
+        )
+    return [name for name, rows in kept.items() if task.row.id not in rows]
 
 
-def _relatives(task: Any, upstream: bool) -> set[int]:
-    """Return the IDs of the rows above or below a row; a DAG may have tasks of other kinds too."""
-    return {other.row.id for other in task.get_flat_relatives(upstream=upstream) if hasattr(other, "row")}
-
-
-def check_names(conf: Mapping[str, Any], known: Iterable[str]) -> None:
+def check_conf(conf: Mapping[str, Any], known: Iterable[str]) -> None:
     """
-    Refuse a parameter that is meant to be one of ours: Airflow takes any, and would run all rows.
+    Refuse parameters that a run does not have: Airflow takes any, and would run all rows.
 
-    :raises RunParameterError: names the parameter and what it may have meant.
+    :param known: the DAG's parameters, its author's own among them.
+    :raises RunParameterError: names them, and what they may have meant.
     """
-    for name in conf:
-        meant = None if name in known else _meant(name)
-        if meant:
-            raise RunParameterError(
-                f"the run was started with {name!r}, which is no parameter of this DAG. Did you mean "
-                f"{meant!r}? Start another run with the right name: a run's parameters are fixed."
-            )
+    known = list(known)
+    unknown = [f"{name!r}{_meant(name, known)}" for name in conf if name not in known]
+    if unknown:
+        raise RunParameterError(
+            f"the run was started with what is no parameter of this DAG: {', '.join(unknown)}. It has: "
+            f"{', '.join(known)}. Start another run with the right names: a run's parameters are fixed."
+        )
 
 
-def _meant(name: str) -> str | None:
-    """Return the parameter of ours that somebody meant; a short name is rather another's than a slip."""
-    from difflib import get_close_matches  # only odd parameters pay for it
-
+def _meant(name: str, known: list[str]) -> str:
     word = name.strip("-_").lower().replace("-", "_")
-    if word in RUN_PARAMETERS:
-        return word
-    near = get_close_matches(word, ("exec_only", "norun"), n=1, cutoff=0.8)
-    return _PYRUNNERS.get(name) or _PYRUNNERS.get(word) or (near[0] if near else None)
+    same = _PYRUNNERS.get(name) or _PYRUNNERS.get(word)
+    question = did_you_mean(same or word, known, limit=1, shown=repr)
+    return f" ({question.strip()})" if question else ""

@@ -10,20 +10,14 @@ from typing import Callable, Mapping, NamedTuple
 _ENV_REFERENCE = re.compile(r"\$ENV\{([^}]*)\}")
 
 # PyRunner sources the profile once a job, an Airflow run once a task: the run's own time, in place of now,
-# gives all of a run's tasks the same values. A `date` that is given a date of its own is left alone.
+# gives all of a run's tasks the same values. See clock.bash, which bash reads before it sources the profile.
+_CLOCK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clock")
+# That its last command fails is no error (`[ -f extra ] && . extra`), even under the profile's own `set -e`:
+# it has done its part when the profile returns.
 _SOURCE_PROFILE = r"""
-date() {
-  local arg
-  for arg; do
-    case "$arg" in
-      -d*|--date*|-f*|--file*|-r*|--reference*|-s*|--set*) command date "$@"; return ;;
-    esac
-  done
-  command date --date="@$PYRUNNER_RUN_TIME" "$@"
-}
-export -f date
+trap '((${#BASH_SOURCE[@]})) || set +e' RETURN
 source "$PYRUNNER_PROFILE" >&2
-unset -f date
+if (($? != 0)); then "$BASH" -n "$PYRUNNER_PROFILE" 2>/dev/null || exit; fi
 env -0
 """
 
@@ -58,7 +52,7 @@ class Run(NamedTuple):
     logical_date: str
     """ISO 8601; the time of the run for a run without a logical date."""
     time: float
-    """When the run was due, in seconds since 1970: what ``date`` says in the profile."""
+    """When the run was due, in seconds since 1970: the time that the profile sees."""
 
 
 def find_app(list_path: str, root: str | None = None, working_directory: str | None = None) -> App:
@@ -106,7 +100,14 @@ def _source_profile(
     import subprocess  # with which a linter has nothing to do
     import tempfile
 
-    own = {"PYRUNNER_PROFILE": str(app.profile), "PYRUNNER_RUN_TIME": str(int(run_time))}
+    own = {
+        "PYRUNNER_PROFILE": str(app.profile),
+        "PYRUNNER_RUN_TIME": str(int(run_time)),
+        "PYRUNNER_CLOCK": _CLOCK,
+        "PYRUNNER_BASH_ENV": environment.get("BASH_ENV", ""),
+        "BASH_ENV": os.path.join(_CLOCK, "clock.bash"),
+        "PATH": f"{_CLOCK}:{environment.get('PATH', os.defpath)}",
+    }
     # Files, since a pipe would be waited for until the last command ends that the profile left running.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         status = subprocess.run(
@@ -122,11 +123,16 @@ def _source_profile(
         variables = output.read().decode("utf-8", "surrogateescape")
         printed = errors.read().decode("utf-8", "replace").strip()
     if not variables:
-        raise AppError(f"{app.profile} ended the shell that sourced it (exit {status}): {printed}")
+        raise AppError(
+            f"{app.profile} does not come to its end (exit {status}): {printed or 'it printed nothing'}. A "
+            "profile is sourced, so that `exit`, a failure under `set -e` and a syntax error end everything: "
+            "leave it by `return`, and try it by `bash -c 'source app_profile; env'`"
+        )
     if printed:
         warn(f"{app.profile} printed: {printed}")
     pairs = (variable.partition("=") for variable in variables.split("\0"))
-    return {name: value for name, _, value in pairs if name.startswith("APP_")}
+    # What it made of PATH, too, is for the workers: their clock is the real one.
+    return {name: value.replace(f"{_CLOCK}:", "") for name, _, value in pairs if name.startswith("APP_")}
 
 
 def find_interpreter(text: str, app: App) -> str:

@@ -60,6 +60,8 @@ class Job(NamedTuple):
     cwd: str | None
     python: str | None
     """The interpreter of its own that the worker is to have."""
+    timezone: str | None
+    """What TZ is for the profile and the worker; None for what it is anyway."""
     env: Dict[str, str]
     """Variables that are set after the profile."""
     run_id: str
@@ -295,6 +297,11 @@ def traceback_of(error: BaseException) -> str:
 def not_started(job: Job, error: BaseException) -> Outcome:
     """Return the outcome of a row whose worker could not be made."""
     return Outcome(NOT_STARTED, error, failure(job, _one_line(error), is_last=True), started=False)
+
+
+def not_rendered(job: Job, error: BaseException) -> str:
+    """Return the report of an attempt that ended before it began, since a template could not be rendered."""
+    return failure(job, _one_line(error), is_last=is_last(job, error))
 
 
 def is_last(job: Job, error: BaseException | None) -> bool:

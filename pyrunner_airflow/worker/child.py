@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType
@@ -315,13 +316,28 @@ def _prepare(job: Job, host: Host) -> tuple[App, Dict[str, str]]:
     """Set the app's environment and working directory."""
     app = find_app(job.list_path, job.app_root, job.cwd)
     run = Run(job.run_id, job.logical_date, job.run_time)
-    environment = app_environment(app, run, job.writable_folder, partial(host.log, "WARN"))
+    environment = {"TZ": job.timezone} if job.timezone else {}
+    _set_time_zone(environment)
+    environment.update(app_environment(app, run, job.writable_folder, partial(host.log, "WARN")))
     for name, value in job.env.items():
         environment[name] = resolve_env(value, {**os.environ, **environment})
     os.environ.pop("APP_WORKER_DIR", None)  # another app's, if this one has none
+    _set_time_zone(environment)
     os.environ.update(environment)
     os.chdir(app.working_directory)
     return app, environment
+
+
+def _set_time_zone(environment: Mapping[str, str]) -> None:
+    """Let the time zone be what an environment says, if it does: a name that is unknown would be UTC."""
+    name = environment.get("TZ")
+    if name is None:
+        return
+    os.environ["TZ"] = name
+    time.tzset()
+    area, separator, _ = name.partition("/")
+    if separator and area == time.tzname[0]:
+        raise AppError(f"time zone {name}: {os.uname().nodename} does not know it: install tzdata there")
 
 
 def _become(

@@ -115,6 +115,7 @@ def story(tmp_path_factory):
     """A run that fails, one that goes on, and one that finds nothing to go on with."""
     job = make_job(tmp_path_factory.mktemp("story") / "app")
     failed = run("run", "--env", "MODE=end", "--cvar", "region=north", "--cvar", "x=1", "-N", "5", job)
+    assert "No row is left to run (-x, -N, done already: 1 to 2, 5). " in run("run", "-r", "-x", "1", job).err
     (job.parents[1] / "there").touch()
     went_on = run("run", "-r", "--env", "MODE=end", "--cvar", "x=2", job)
     end = json.loads((job.parents[1] / "end.json").read_text())
@@ -299,10 +300,25 @@ def test_a_row_whose_template_fails_is_shown_with_its_log_and_run_again(job):
     assert "1  Start  failed    attempt 1 of 2, the next follows in 0 s\n" in failed.out
     assert "1  Start  failed    attempt 2 of 2\n    " in failed.out
     assert "field 'op_args'. Template: ['{{ nope.x }}']\n" in failed.out
+    report = f"{job}:1: row 1 \"Start\" (workers.Start) failed: UndefinedError: 'nope' is undefined; attempt"
+    assert f"{report} 1 of 2; " in failed.out
+    assert f"{report} 2 of 2; " in failed.out
     assert "    jinja2.exceptions.UndefinedError: 'nope' is undefined\n2  Next   not run\n" in failed.out
     job.write_text(job.read_text().replace("{{ nope.x }}", "{{ run_id }}"))
+    nothing = run("run", "-r", "-x", "1", "-N", "1", job)
+    assert (nothing.code, "No row is left to run (-x, -N). " in nothing.err) == (2, True)
     went_on = run("run", "-r", "--env", "MODE=end", "--cvar", "standing=x", job)
     assert "\nsucceeded: 2 done\n" in went_on.out
+
+
+def test_a_profile_that_exits_is_told_with_the_row_and_no_attempt_follows(job):
+    job.write_text("1|-1|2|0|Start|workers|Start||\n")
+    (job.parent / "app_profile").write_text("echo why\nexit 3\n")
+    failed = run("run", job)
+    assert failed.code == 1
+    assert f'{job}:1: row 1 "Start" (workers.Start) failed: AppError: {job.parent}/app_profile ' in failed.out
+    assert "does not come to its end (exit 3): why. " in failed.out
+    assert "attempt 2" not in failed.out
 
 
 def test_an_airflow_that_cannot_run_is_told_in_a_line(job):
@@ -324,6 +340,8 @@ def test_an_airflow_that_cannot_run_is_told_in_a_line(job):
         (["--exec-proc-name", "flaky"], "No row has the PROCESS_NAME 'flaky'. Did you mean Flaky?"),
         (["--cvar", "day"], "Invalid value for '--cvar': 'day' is not of the form NAME=VALUE"),
         (["-r"], "there is nothing to go on with"),
+        (["-x", "2", "-A", "1"], "No row is left to run (-x, -A). IDs in this list: 1 to 5."),
+        (["-N", "1,2,3,4,5", "--dryrun"], "No row is left to run (-N)."),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_runs(job, options, message):

@@ -6,12 +6,13 @@ import io
 import json
 
 import pytest
-from airflow.sdk.exceptions import ParamValidationError
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 from pyrunner.serde.list import ListSerDe
 
 from pyrunner_airflow import PyRunnerDag
-from pyrunner_airflow.dag.parameters import RunParameterError, check_names, is_selected
+from pyrunner_airflow.dag.parameters import RunParameterError, check_conf, left_out_by
 
 EDGES = {1: [], 2: [], 3: [1], 4: [1, 2], 5: [3], 6: [3, 5], 7: [4], 8: [6, 7], 9: []}
 ROWS = "\n".join(
@@ -34,7 +35,7 @@ def dag(path):
 
 def chosen(dag, **params):
     values = {**dag.params.dump(), **params}
-    return {task.row.id for task in dag.tasks if is_selected(task, values)}
+    return {task.row.id for task in dag.tasks if not left_out_by(task, values)}
 
 
 def accept(dag, conf):
@@ -102,6 +103,42 @@ def test_a_value_that_cannot_be_is_refused_by_name(dag, conf):
 
 
 @pytest.mark.parametrize(
+    ("params", "names"),
+    [
+        ({"norun": [1]}, ["norun"]),
+        ({"exec_only": [2], "norun": [3]}, ["exec_only"]),
+        ({"from": 2, "to": 4, "norun": [1]}, ["norun", "from"]),
+    ],
+)
+def test_a_row_that_is_left_out_is_told_by_which(dag, params, names):
+    assert left_out_by(dag.get_task("1_row_1"), {**dag.params.dump(), **params}) == names
+
+
+@pytest.mark.parametrize(
+    ("params", "names"),
+    [
+        ({"exec_only": []}, "exec_only"),
+        ({"norun": list(EDGES)}, "norun"),
+        ({"exec_only": [2], "to": 1}, "exec_only and to"),
+        ({"from": 5, "to": 4, "cvar": {"a": 1}}, "from and to"),
+    ],
+)
+def test_to_leave_no_row_is_an_error_of_every_row(dag, params, names):
+    for task in dag.tasks:
+        with pytest.raises(RunParameterError, match=f"the run's {names} leave no row to run"):
+            left_out_by(task, {**dag.params.dump(), **params})
+
+
+def test_what_stands_below_a_task_of_another_kind_stands_below_the_row_above_it(path):
+    with PyRunnerDag(path) as dag:
+        between = EmptyOperator(task_id="between")
+        dag.get_task("9_row_9") >> between >> dag.get_task("8_row_8")
+    rows = [task for task in dag.tasks if task is not between]
+    values = {**dag.params.dump(), "from": 9}
+    assert {task.row.id for task in rows if not left_out_by(task, values)} == {8, 9}
+
+
+@pytest.mark.parametrize(
     ("name", "meant"),
     [
         ("exec_onyl", "exec_only"),
@@ -113,6 +150,7 @@ def test_a_value_that_cannot_be_is_refused_by_name(dag, conf):
         ("-N", "norun"),
         ("FROM", "from"),
         ("from_", "from"),
+        ("form", "from"),
         ("-D", "from"),
         ("descendents", "from"),
         ("--to", "to"),
@@ -122,13 +160,27 @@ def test_a_value_that_cannot_be_is_refused_by_name(dag, conf):
     ],
 )
 def test_a_name_that_is_meant_to_be_one_of_ours_is_refused(dag, name, meant):
-    with pytest.raises(RunParameterError, match=f"{name!r}.* Did you mean '{meant}'"):
-        check_names({name: [1]}, dag.params)
+    with pytest.raises(RunParameterError, match=rf"{name!r} \(Did you mean '{meant}'\?\)"):
+        check_conf({name: [1]}, dag.params)
 
 
-@pytest.mark.parametrize("name", ["day", "top", "form", "auto", "var", "x", "n", "run", "executor"])
-def test_other_names_are_none_of_our_business(dag, name):
-    check_names({name: "2026-01-01", "exec_only": [1]}, dag.params)
+def test_all_names_that_a_dag_does_not_have_are_told_at_once_with_those_that_it_has(path):
+    dag = PyRunnerDag(path, params={"region": "eu"})
+    with pytest.raises(RunParameterError) as caught:
+        check_conf({"executor": "x", "from": 3, "regoin": "us"}, dag.params)
+    assert str(caught.value) == (
+        "the run was started with what is no parameter of this DAG: 'executor', 'regoin' (Did you mean "
+        "'region'?). It has: region, exec_only, norun, from, to, cvar. Start another run with the right "
+        "names: a run's parameters are fixed."
+    )
+
+
+def test_parameters_of_the_dags_author_are_known(path):
+    check_conf({"day": "2026-01-01", "exec_only": [1]}, PyRunnerDag(path, params={"day": None}).params)
+
+
+def test_no_further_attempt_is_made_of_a_row_of_such_a_run():
+    assert issubclass(RunParameterError, AirflowFailException)
 
 
 @pytest.mark.parametrize("name", ["exec_only", "norun", "from", "to", "cvar"])

@@ -136,12 +136,11 @@ class App:
     def trigger(
         self, dag_id: str | None = None, *, due: datetime | None = None, conf: Json | None = None
     ) -> Run:
-        """Start a run, as soon as Airflow knows the DAG; one that was due earlier has a logical date."""
+        """Start a run, as soon as Airflow knows the DAG; one that was due earlier by its logical date."""
         dag_id = dag_id or self.name
         self.airflow.wait_for_dag(dag_id, timeout=TIMEOUT)
         self.airflow.unpause(dag_id)
-        date = due and due.isoformat()
-        body = {"logical_date": date, "conf": conf, **({"run_after": date} if date else {})}
+        body = {"logical_date": due and due.isoformat(), "conf": conf}
         run = self.airflow.api("POST", "dags", dag_id, "dagRuns", json=body)
         return Run(self.airflow, dag_id, run["dag_run_id"])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -17,6 +17,7 @@ PROFILE = """
 export APP_NAME="daily"
 export APP_ROOT_DIR="$(cd $(dirname ${BASH_SOURCE})/..; pwd)"
 export APP_LOG_DIR="${APP_ROOT_DIR}/logs/$(date +"%Y-%m-%d")"
+export APP_YESTERDAY=$(date -u -d yesterday +%FT%T%z)
 if [ ! -e ${APP_LOG_DIR} ]; then mkdir -p ${APP_LOG_DIR}; fi
 """
 ROWS = """
@@ -28,7 +29,7 @@ import os
 
 class Write(Worker):
     def run(self):
-        note("found", os.environ["APP_LOGICAL_DATE"], sorted(self.context))
+        note("found", os.environ["APP_LOGICAL_DATE"], sorted(self.context), os.environ["APP_YESTERDAY"])
         self.context[os.environ["APP_LOGICAL_DATE"][:10]] = True
 
 class Read(Worker):
@@ -96,6 +97,11 @@ def test_each_has_a_context_of_its_own(runs, app):
 def test_each_has_its_app_logical_date(runs, app):
     dates = [datetime.fromisoformat(seen[1]) for seen in app.notes() if seen[0] == "found"]
     assert dates == DAYS
+
+
+def test_each_has_its_yesterday(runs, app):
+    yesterdays = [datetime.fromisoformat(seen[3]) for seen in app.notes() if seen[0] == "found"]
+    assert yesterdays == [day - timedelta(days=1) for day in DAYS]
 
 
 def test_each_logs_to_the_folder_of_its_day(runs, app):

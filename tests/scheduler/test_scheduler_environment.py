@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts.local_airflow import LocalAirflow
 from tests.postgres import dump
-from tests.scheduler.apps import Job, Jobs, Run
+from tests.scheduler.apps import App, Job, Jobs, Run
 
 pytestmark = pytest.mark.slow
 
@@ -132,3 +133,86 @@ class TestAppVariables:
 
     def test_what_a_cleared_row_logs_is_in_the_log_folder_of_the_runs_day(self, cleared, app):
         assert [path.name for path in (app.path / "logs").iterdir()] == [f"{self.DUE.astimezone():%Y-%m-%d}"]
+
+
+class TestRunsTime:
+    """A daily DAG: its own run, and those that others start for a past day; and one that follows an asset."""
+
+    LIST = """
+    #AIRFLOW [pyrunner]
+    #AIRFLOW timezone = "Asia/Kolkata"
+    1|-1|1|0|Tell|workers|Tell||
+    """
+    PROFILE = """
+    export APP_ROOT_DIR="$(cd $(dirname ${BASH_SOURCE})/..; pwd)"
+    export APP_NOW=$(date +%FT%T%z)
+    """
+    WORKERS = """
+    import os
+
+    class Tell(Worker):
+        def run(self):
+            run = self.airflow["dag_run"]
+            note(run.run_type.value, run.run_id, os.environ["APP_NOW"], os.environ["APP_LOGICAL_DATE"])
+    """
+    DAG = """
+    from datetime import UTC, datetime
+
+    from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+    from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, task
+    from pyrunner_airflow import PyRunnerDag
+
+    path, start_date = "due/config/due.lst", datetime(2026, 1, 1, tzinfo=UTC)
+    daily = CronDataIntervalTimetable("0 12 * * *", timezone="UTC")
+    asset = Asset("due")
+    dag = PyRunnerDag(path, dag_id="due_by_hand", schedule=daily, start_date=start_date, max_active_runs=9)
+    follower = PyRunnerDag(path, dag_id="due_by_asset", schedule=[asset], is_paused_upon_creation=False)
+    with DAG("due_starter", schedule=None):
+        TriggerDagRunOperator(
+            task_id="start", trigger_dag_id="due_by_hand", logical_date="2026-02-01T10:15:00+00:00"
+        )
+        task(lambda: None, task_id="make", outlets=[asset])()
+    """
+    DUE = datetime(2026, 2, 3, 10, 15, 30, tzinfo=UTC)
+    JOB = Job("due", LIST, WORKERS, {"config/app_profile": PROFILE}, dag=DAG, due=DUE)
+
+    @pytest.fixture
+    @staticmethod
+    def told(jobs: Jobs, app: App, airflow: LocalAirflow):
+        """Return a run of a type, when it was, and its logical date as it told them."""
+        jobs.run(TestRunsTime.JOB)
+
+        def told(run_type: str, dag_id: str = "due_by_hand") -> tuple[dict, datetime, str]:
+            _, run_id, now, logical_date = app.wait_for_note(run_type)
+            return airflow.run(dag_id, run_id), datetime.fromisoformat(now), logical_date
+
+        return told
+
+    @pytest.fixture
+    def started(self, told, app):
+        if not any(seen[0] == "operator_triggered" for seen in app.notes()):
+            app.trigger("due_starter")
+        return told
+
+    def test_that_of_a_scheduled_run_is_the_end_of_its_interval(self, told):
+        run, now, logical_date = told("scheduled")
+        assert (
+            now.isoformat()
+            == datetime.fromisoformat(run["data_interval_end"]).astimezone(now.tzinfo).isoformat()
+        )
+        assert (now.hour, now - datetime.fromisoformat(logical_date)) == (17, timedelta(days=1))
+
+    def test_that_of_a_run_by_hand_is_its_logical_date(self, told):
+        run, now, logical_date = told("manual")
+        assert datetime.fromisoformat(run["data_interval_end"]) < self.DUE
+        assert (now, logical_date) == (self.DUE, "2026-02-03T15:45:30+05:30")
+
+    def test_so_is_that_of_a_run_that_another_dag_starts(self, started):
+        _, now, logical_date = started("operator_triggered")
+        assert (now.isoformat(), logical_date) == ("2026-02-01T15:45:00+05:30",) * 2
+
+    def test_that_of_a_run_without_one_is_when_it_was_started(self, started):
+        run, now, logical_date = started("asset_triggered", "due_by_asset")
+        assert run["logical_date"] is None
+        assert now == datetime.fromisoformat(run["run_after"]).replace(microsecond=0)
+        assert datetime.fromisoformat(logical_date) == datetime.fromisoformat(run["run_after"])

@@ -27,7 +27,7 @@ LIST = """
 #AIRFLOW [pyrunner.cvar]
 #AIRFLOW region = "north"
 #AIRFLOW level = 1
-1|-1|1|0|First|workers|Look|{{ not a template|$ENV{APP_LOG_DIR}/first.log
+1|-1|3|0|First|workers|Look|{{ not a template|$ENV{APP_LOG_DIR}/first.log
 2|1|1|0|Second|workers|Look||
 3|2|1|0|Third <b>|workers|Fail||
 """
@@ -204,12 +204,22 @@ class TestRunParameters:
         part = self.start(airflow, {"exec_only": [2], "cvar": {"place": "given"}}).finish()
         assert part.states() == {"1_first": "skipped", "2_second": "success", "3_third_b": "skipped"}
         assert app.notes()[-1][-1] == {"region": "north", "level": 1, "place": "given"}
+        assert "left out by this run's exec_only" in str(part.log_lines("1_first"))
 
     def test_an_unknown_id_is_refused_before_anything_runs(self, airflow, run):
         with pytest.raises(LocalAirflowError, match=r"exec_only.*77 is not one of \[1, 2, 3, "):
             self.start(airflow, {"exec_only": [77]})
 
-    def test_a_misspelt_parameter_fails_the_rows(self, airflow, run):
-        wrong = self.start(airflow, {"exec_onyl": [2]}).finish()
-        assert wrong.states()["1_first"] == "failed"
-        assert "Did you mean 'exec_only'?" in str(wrong.log_lines("1_first"))
+    @pytest.mark.parametrize(
+        ("conf", "message"),
+        [
+            ({"exec_onyl": [2]}, "Did you mean 'exec_only'?"),
+            ({"exec_only": [2], "to": 1}, "the run's exec_only and to leave no row to run"),
+        ],
+    )
+    def test_a_misspelt_parameter_fails_the_rows_at_once_and_so_does_to_leave_none(
+        self, airflow, run, conf, message
+    ):
+        wrong = self.start(airflow, conf).finish()
+        assert (wrong.states()["1_first"], wrong.attempts()["1_first"]) == ("failed", 1)
+        assert message in str(wrong.log_lines("1_first"))

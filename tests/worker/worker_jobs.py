@@ -132,6 +132,7 @@ def make_job(root, list_name="config/job.lst", **fields):
         "app_root": None,
         "cwd": None,
         "python": None,
+        "timezone": None,
         "env": {},
         "run_id": RUN.run_id,
         "logical_date": RUN.logical_date,
