@@ -20,8 +20,6 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _URL_PASSWORD = re.compile(r"://[^\s/:@]*:([^\s/]+)@")
-_MIN_LINE = 8
-"""The length from which a line of a secret is one by itself, such as those of a private key."""
 
 
 def mask_secrets(variables: Mapping[str, str]) -> set[str]:
@@ -51,8 +49,6 @@ def mask_secrets(variables: Mapping[str, str]) -> set[str]:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Return a secret as it may be logged: by the line, in one line, as Python writes it."""
-    yield secret
-    yield " ".join(secret.split())
-    yield repr(secret)[1:-1]
-    yield from (line for line in map(str.strip, secret.splitlines()) if len(line) >= _MIN_LINE)
+    """Return a secret as it may be logged: as it is, in one line, as Python writes it, by the line."""
+    yield from (secret, " ".join(secret.split()), repr(secret)[1:-1])
+    yield from map(str.strip, secret.splitlines())

@@ -273,8 +273,8 @@ class _Attempt:
 
 def _one_line(error: BaseException) -> str:
     text = " ".join(text_of(error).split())
-    if len(text) > _MAX_TEXT:
-        text = f"{text[:_MAX_TEXT]}..."
+    if len(text) > _MAX_TEXT:  # cut between words: no mask would know half a secret
+        text = f"{text[:_MAX_TEXT].rpartition(' ')[0] or text[:_MAX_TEXT]}..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
