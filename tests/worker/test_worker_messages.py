@@ -1,5 +1,7 @@
 """What a worker's process may say to the task's process, and what becomes of one that says something else."""
 
+import os
+import resource
 import signal
 
 import pytest
@@ -179,6 +181,23 @@ class TestLimits:
         )
         assert "failed: it opened more than 10 connections to the task's process" in ran.report
         assert ran.context == {"a": 1}
+
+    def test_of_files_that_a_process_may_have(self, run_in_fork):
+        files, (soft, hard) = len(os.listdir("/proc/self/fd")), resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files + 40, hard))
+        try:
+            ran = run_in_fork(
+                f"""
+                def run(self):
+                    resource.setrlimit(resource.RLIMIT_NOFILE, ({hard}, {hard}))
+                    connections = [connect() for _ in range(64)]
+                    time.sleep(60)
+                """,
+                f"{WIRE}\nimport resource",
+            )
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert "failed: it opened more connections than the task's process may have files" in ran.report
 
     def test_of_connections_only_those_that_are_open_count(self, run_in_fork, monkeypatch):
         monkeypatch.setattr(answering, "MAX_CONNECTIONS", 10)
