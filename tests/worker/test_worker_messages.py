@@ -117,6 +117,19 @@ class TestWhatIsAMessage:
         first = [{"value": None}, {"value": True}, {"value": [[2], None, ""]}]
         assert ran.context == {"k": [2], "first": first, "last": {"value": True}}
 
+    def test_nothing_pickled_is_taken_from_an_interpreter_of_its_own(self, run_in_own):
+        ran = run_in_own(
+            """
+            def run(self):
+                connection = connect()
+                connection.sendall(b'["airflow", "gASVAAAA"]\\n')
+                self.context["answer"] = json.loads(connection.makefile("r").readline())
+            """,
+            WIRE,
+        )
+        text = "Airflow is not to be had in an interpreter of its own"
+        assert ran.context["answer"] == {"error": ["RelayError", text]}
+
     def test_a_value_of_50_MB_goes_to_the_context_and_comes_back(self, run_in_fork):
         ran = run_in_fork(
             """
