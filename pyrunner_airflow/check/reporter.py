@@ -10,7 +10,7 @@ from pyrunner_airflow.tasklist.fields import Row
 from pyrunner_airflow.tasklist.graph import rows_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pyrunner_airflow.check.flow import Site
     from pyrunner_airflow.check.modules import Class, Function

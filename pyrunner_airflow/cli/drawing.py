@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pyrunner_airflow.tasklist import LstError
+from pyrunner_airflow.tasklist.diagnostics import showable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,8 +69,10 @@ def _command(problem: Diagnostic) -> str:
     if problem.line:
         end = problem.column + max(problem.length, 1)
         properties |= {"line": str(problem.line), "col": str(problem.column), "endColumn": str(end)}
-    shown = ",".join(f"{name}={_escape(value, _IN_PROPERTIES)}" for name, value in properties.items())
-    text = f"{problem.message}\n{problem.hint}"
+    shown = ",".join(
+        f"{name}={_escape(showable(value), _IN_PROPERTIES)}" for name, value in properties.items()
+    )
+    text = "\n".join(map(showable, [problem.message, *problem.hint.split("\n")]))
     return f"::{problem.severity} {shown}::{_escape(text, _IN_TEXT)}"
 
 

@@ -11,7 +11,7 @@ import click
 
 from pyrunner_airflow.discovery.folder import find_lists
 from pyrunner_airflow.tasklist import LstError, TaskList
-from pyrunner_airflow.tasklist.diagnostics import Place, Problems
+from pyrunner_airflow.tasklist.diagnostics import Place, Problems, showable
 from pyrunner_airflow.tasklist.lst import parse_as_far_as_possible, read_list_text
 
 STDIN = "-"
@@ -35,7 +35,7 @@ def find(paths: Iterable[str]) -> Iterator[str]:
 def _lists_in(folder: str) -> list[str]:
     found = sorted(map(str, find_in(folder)))
     if not found:
-        raise click.UsageError(f"there is no task list in the folder {folder}")
+        raise click.UsageError(f"there is no task list in the folder {showable(folder)}")
     return found
 
 

@@ -12,7 +12,6 @@ import click
 
 from pyrunner_airflow.cli.failure import Failure
 from pyrunner_airflow.tasklist import LstError
-from pyrunner_airflow.tasklist.diagnostics import showable
 
 _COMMANDS = ("check", "fmt", "show", "run", "init")
 
@@ -40,16 +39,12 @@ class _Commands(click.Group):
         """Run a command; what is wrong with its input is told without a traceback."""
         try:
             return super().invoke(ctx)
-        except click.ClickException as error:
-            error.message = "\n".join(map(showable, error.message.split("\n")))
-            raise
         except LstError as error:
             raise _ListFailure(str(error)) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # who reads has had enough, as in `... | head`
                 raise
-            where = f"{showable(str(error.filename))}: " if error.filename else ""
-            raise Failure(f"{where}{error.strerror or error}") from error
+            raise Failure(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
 
 
 @click.group(

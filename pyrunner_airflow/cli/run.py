@@ -18,7 +18,7 @@ from pyrunner_airflow.cli.check import look_at
 from pyrunner_airflow.cli.failure import Failure
 from pyrunner_airflow.cli.run_folder import RunFolder, RunRecord
 from pyrunner_airflow.tasklist import Severity
-from pyrunner_airflow.tasklist.diagnostics import did_you_mean, showable
+from pyrunner_airflow.tasklist.diagnostics import did_you_mean
 from pyrunner_airflow.tasklist.graph import id_hints
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _checked(file: str, env: dict[str, str], cvar: dict[str, str]) -> TaskList:
 def _named(tasks: TaskList, name: str) -> list[int]:
     found = [row.id for row in tasks.rows if row.name == name]
     if not found:
-        hint = did_you_mean(name, {row.name for row in tasks.rows}, shown=showable)
+        hint = did_you_mean(name, {row.name for row in tasks.rows})
         raise click.UsageError(f"No row has the PROCESS_NAME {name!r}. {hint}".rstrip())
     return found
 

@@ -16,6 +16,7 @@ from airflow.sdk.definitions.param import ParamsDict
 from pyrunner_airflow.dag.operator import WorkerOperator
 from pyrunner_airflow.dag.parameters import check_own, run_parameters
 from pyrunner_airflow.tasklist import NotifyEmail, TaskList, read_lst
+from pyrunner_airflow.tasklist.diagnostics import showable
 
 _START_DATE = date(2020, 1, 1)
 _MAX_DAG_ID = 250
@@ -109,7 +110,7 @@ def _defaults(task_list: TaskList, list_path: str) -> dict[str, Any]:
         **options.dag,
     }
     if arguments["dag_id"] != name:
-        arguments["dag_display_name"] = name
+        arguments["dag_display_name"] = showable(name)  # as databases take it: a file's name may be any bytes
     for moment in ("start_date", "end_date"):
         if moment in arguments:
             arguments[moment] = _in_timezone(arguments[moment], options.timezone)

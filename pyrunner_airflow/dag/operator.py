@@ -38,6 +38,7 @@ _LEVELS = {
 _STREAM_LEVELS = {"stdout": logging.INFO, "stderr": logging.ERROR}
 _INTERRUPTIONS = {cls.__name__: cls for cls in (AirflowTaskTimeout, WorkerTerminated, KeyboardInterrupt)}
 _MAX_SLUG = 200
+_MAX_NAME = 2000  # Airflow's databases have no room for more
 # Airflow's own list of sensitive field names, as whole words: TOKENIZERS_PARALLELISM is none.
 _SECRET_NAME = re.compile(
     "(^|_)(api_?key|authorization|passphrase|passwd|password|private_?key|secret|token)s?(_|$)", re.IGNORECASE
@@ -87,7 +88,7 @@ class WorkerOperator(PythonOperator):
         text = _as_is if options.templates else literal
         task = cls(
             task_id=task_id(row),
-            task_display_name=row.name,
+            task_display_name=row.name if len(row.name) <= _MAX_NAME else f"{row.name[: _MAX_NAME - 3]}...",
             python_callable=run_row,
             op_args=[text(argument) for argument in row.arguments],
             show_return_value_in_logs=False,

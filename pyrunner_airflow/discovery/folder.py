@@ -55,9 +55,9 @@ def _read_ignores(folder: Path, top: Path, syntax: str) -> list[_Rule]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        log.warning("Ignoring nothing by %s: it can't be read: %s", file, error.strerror)
+        log.warning("%s can't be read, and leaves no file out: %s", file, error.strerror)
         return []
-    lines = [line for line in re.sub(r"[ \t]*#.*", "", text).splitlines() if line]
+    lines = [line for line in map(_without_comment, text.splitlines()) if line]
     if syntax == "regexp":
         expressions = [re.compile(line) for line in _valid(lines, re.compile, file)]
         return [lambda path: any(e.search(os.path.relpath(path, top)) for e in expressions) or None]
@@ -66,6 +66,11 @@ def _read_ignores(folder: Path, top: Path, syntax: str) -> list[_Rule]:
     spec = GitIgnoreSpec.from_lines(_valid(lines, lambda line: GitIgnoreSpec.from_lines([line]), file))
     prefix = len(folder.as_posix().rstrip("/")) + 1
     return [lambda path: spec.check_file(path[prefix:]).include]
+
+
+def _without_comment(line: str) -> str:
+    pattern, mark, _ = line.partition("#")
+    return pattern.rstrip(" \t") if mark else line
 
 
 def _valid(lines: Iterable[str], compile_line: Callable[[str], object], file: Path) -> Iterator[str]:

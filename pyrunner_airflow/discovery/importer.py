@@ -98,7 +98,9 @@ class LstDagImporter(AbstractDagImporter[FilesystemDagDefinition]):  # type: ign
             result.warnings.append(DagImportWarning(repr(definition), "\n".join(odd), "pyrunner:list"))
         return result
 
-    def get_source_code(self, definition: FilesystemDagDefinition, dag_id: str | None = None) -> DagSourceCode:
+    def get_source_code(
+        self, definition: FilesystemDagDefinition, dag_id: str | None = None
+    ) -> DagSourceCode:
         """Return the text of a task list; of what a link leads to only if that is a good list by itself."""
         try:
             text = read_file(definition.path).decode("utf-8-sig")

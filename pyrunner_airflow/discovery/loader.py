@@ -112,7 +112,7 @@ def _ignore_syntax() -> str:
 
 
 def _build(
-    paths: list[Path], top: Path, fileloc: str
+    paths: list[Path], top: Path, dag_file: str
 ) -> Iterator[tuple[PyRunnerDag | None, tuple[Diagnostic, ...]]]:
     """Build the DAG of each list, or tell why there is none."""
     first: dict[str, Path] = {}
@@ -123,9 +123,6 @@ def _build(
             yield None, (problem("duplicate-dag-id", path, message, "rename one of the two files"),)
             continue
         try:
-            dag = build_dag(path, top)
+            yield build_dag(path, top, dag_file), ()
         except LstError as error:
             yield None, error.diagnostics
-        else:
-            dag.fileloc = fileloc
-            yield dag, ()

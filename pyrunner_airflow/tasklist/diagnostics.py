@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 # Would act on a terminal, or put the caret under the wrong text: controls other than tab,
 # lone surrogates, line separators, and the marks that turn the direction of writing.
-_UNSHOWABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
+# And what GitHub's runner takes for a command in a program's output: `::` at the beginning of a line, `##[`.
+_UNSHOWABLE = re.compile(
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]|\A\s*+:(?=:)|#(?=#\[)"
+)
+_LOOK_ALIKES = {":": "\N{RATIO}", "#": "\N{MUSIC SHARP SIGN}"}
 # A line is shown whole up to this many characters, else that much of it around the caret:
 # thousands of problems in one endless line would otherwise make an endless text.
 _SHOWN = 160
@@ -67,10 +71,11 @@ class Diagnostic(NamedTuple):
     def __str__(self) -> str:
         """Draw the problem over several lines, without a final line end."""
         where = f"{showable(self.source)}:{self.line}:{self.column}" if self.line else showable(self.source)
-        lines = [f"{where}: {self.severity}[{self.code}]: {self.message}"]
+        lines = [f"{where}: {self.severity}[{self.code}]: {showable(self.message)}"]
         if self.text:
             lines += _underline(self.text, self.column - 1, self.length)
-        lines.append(f"    hint: {self.hint}")
+        first, *more = self.hint.split("\n")  # its line ends are ours: what it quotes has none
+        lines += [f"    hint: {showable(first)}", *map(showable, more)]
         return "\n".join(lines)
 
 
@@ -107,7 +112,7 @@ class Problems:
         """Return a collector for another file, whose problems are reported with these."""
         return Problems(source, self._found)
 
-    def did_you_mean(self, name: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
+    def did_you_mean(self, name: str, known: Iterable[str], shown: Callable[[str], str] | None = None) -> str:
         """Ask about the first names alone: each is compared with all that are known."""
         self._asked += 1
         return did_you_mean(name, known, shown=shown) if self._asked <= _NEAR_MATCHES else ""
@@ -157,13 +162,13 @@ def did_you_mean(
     known: Iterable[str],
     limit: int = 3,
     cutoff: float = 0.6,
-    shown: Callable[[str], str] = str,
+    shown: Callable[[str], str] | None = None,
 ) -> str:
     """Return a question about the known names that are nearest to a name, and a blank; "" if none is near."""
     from difflib import get_close_matches  # only those who made a mistake pay for it
 
     near = get_close_matches(name, list(known), limit, cutoff)
-    return f"Did you mean {' or '.join(map(shown, near))}? " if near else ""
+    return f"Did you mean {' or '.join(map(shown or showable, near))}? " if near else ""
 
 
 def quote(text: str, limit: int = 60) -> str:
@@ -177,7 +182,10 @@ def showable(text: str) -> str:
 
 
 def _stand_in(match: re.Match[str]) -> str:
-    code = ord(match[0])
+    before, last = match[0][:-1], match[0][-1]
+    if last in _LOOK_ALIKES:
+        return before + _LOOK_ALIKES[last]
+    code = ord(last)
     if code < 0x20:
         return chr(0x2400 + code)
     return "\N{SYMBOL FOR DELETE}" if code == 0x7F else "\N{REPLACEMENT CHARACTER}"

@@ -28,8 +28,10 @@ _TOKEN = (
 )
 _POSITION = r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
 _LONG_NUMBER = r"[\d_]{4300}"
-# Tables in tables: no option needs them, and Python's own limit is not far.
+# Tables in tables: no option needs them, Python's own limit is not far, and tomllib looks at each key that
+# leads to a table once for each of the keys before it.
 _DEEPEST = 50
+_DEEP_KEY = rf"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{_DEEPEST},}}"""
 _HINT = 'Options are written like schedule = "0 6 * * *"; tables begin with [pyrunner] or [tasks.4].'
 _HINTS = {"Invalid value": 'Write texts in quotes, "like this", and truth values as true or false.'}
 
@@ -73,8 +75,12 @@ class Document:
         """Return the document's values; {} if it is no TOML, which is reported."""
         import tomllib  # only lists with options pay for it
 
+        text = "\n".join(line.toml for line in self._lines)
+        if text.count(".") >= _DEEPEST and re.search(_DEEP_KEY, text):
+            self._report_depth()
+            return {}
         try:
-            values = tomllib.loads("\n".join(line.toml for line in self._lines))
+            values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             self._report_syntax(str(error))
         except ValueError:  # what int() says to more than 4,300 digits

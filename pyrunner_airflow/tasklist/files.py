@@ -1,4 +1,4 @@
-"""Reading files that anybody may have put into a folder: what is no file, or has no end, is an error at once."""
+"""Reading files that anybody may have put into a folder: what is none, or has no end, is an error at once."""
 
 from __future__ import annotations
 

@@ -65,7 +65,8 @@ def find_cycles(parents: Mapping[int, Iterable[int]]) -> list[list[int]]:
             found = error.args[1][1:]
             first = found.index(min(found, key=order.__getitem__))
             cycles.append(found[first:] + found[:first])
-            left = {row: ids.difference(found) for row, ids in left.items() if row not in found}
+            gone = set(found)
+            left = {row: ids - gone for row, ids in left.items() if row not in gone}
         else:
             break
     return cycles

@@ -27,6 +27,7 @@ from pyrunner_airflow.tasklist.graph import check_graph
 from pyrunner_airflow.tasklist.model import TaskList, TaskRow
 from pyrunner_airflow.tasklist.options import (
     check_lists,
+    check_sums,
     check_tasks,
     merge,
     read_front_matter,
@@ -110,7 +111,9 @@ def parse_as_far_as_possible(
         problems.error("no-rows", Place(), "the list has no rows", hint)
     check_graph(rows, problems)
     _check_names(rows, problems)
-    check_tasks(sections, (task.id for _, task in rows if task.id))
+    ids = [task.id for _, task in rows if task.id]
+    check_tasks(sections, ids)
+    check_sums(sections, options, ids)
     found = problems.as_error()
     task_list = TaskList(tuple(task for _, task in rows), source, found.diagnostics, options)
     return task_list, found if problems.has_errors else None
@@ -160,9 +163,10 @@ def option_files(source: str, top: str | os.PathLike[str] | None) -> list[str]:
     if folders[0].startswith(os.path.join(highest, "")):
         while folders[-1] != highest:
             folders.append(os.path.dirname(folders[-1]))
-    # One that leads nowhere is told too: without its options the list would run in another way.
-    files = filter(os.path.lexists, (os.path.join(folder, OPTIONS_FILE) for folder in folders))
-    return list(files if os.path.isabs(source) else map(os.path.relpath, files))
+    paths = (os.path.join(folder, OPTIONS_FILE) for folder in folders)
+    # A link that leads nowhere is none that can be left out: the list would run with other options.
+    files = [path for path in paths if os.path.lexists(path) and not os.path.isdir(path)]
+    return files if os.path.isabs(source) else list(map(os.path.relpath, files))
 
 
 def _read_rows(lines: list[str], problems: Problems, templates: bool) -> Iterator[tuple[Row, TaskRow]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pyrunner_airflow.tasklist.columns import MAX_NUMBER
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean, quote
 from pyrunner_airflow.tasklist.documents import Document, KeyPath
 from pyrunner_airflow.tasklist.graph import id_hints
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
+_MAX_OWNERS = 1700
+"""Airflow has room for 2,000 characters; its own default owner may be among them."""
 _TABLE = "It should be a table: its name in single brackets, then a line for each option."
 _EXPECTED = {
     "model_type": _TABLE,
@@ -22,6 +25,8 @@ _EXPECTED = {
     "list_type": 'It should be an array of texts, such as ["etl", "daily"].',
     "string_type": "It should be a text, in quotes.",
     "string_too_short": "It must not be empty.",
+    "string_too_long": "It should have {max_length} characters or fewer.",
+    "too_long": "It should have {max_length} entries or fewer.",
     "string_pattern_mismatch": "A name consists of letters, digits and _, and does not begin with a digit.",
     "bool_type": "It should be true or false.",
     "int_type": "It should be a whole number.",
@@ -111,6 +116,36 @@ def check_tasks(sections: Iterable[Section], ids: Iterable[int]) -> None:
         section.document.error("unknown-task", (*section.table, "tasks", task_id), message, hint)
 
 
+def check_sums(sections: Sequence[Section], options: Options, ids: Iterable[int]) -> None:
+    """Report what a row may have, but not all rows together: Airflow adds up weights, and joins owners."""
+    if not sections:
+        return
+    rows = {id_: {**options.default_args, **options.tasks.get(id_, {})} for id_ in ids}
+    weights = {id_: row.get("priority_weight", 1) for id_, row in rows.items()}
+    for sign in (1, -1):
+        if sum(max(0, sign * weight) for weight in weights.values()) > MAX_NUMBER:
+            largest = max(weights, key=lambda id_: sign * weights[id_])
+            hint = f"The weights of all rows, added up, are {MAX_NUMBER} at most: write smaller ones."
+            _report_argument("priority_weight", largest, hint, sections)
+    owners = {row["owner"]: id_ for id_, row in rows.items() if "owner" in row}
+    if len(", ".join(owners)) > _MAX_OWNERS:
+        hint = f"The owners of all rows take {_MAX_OWNERS} characters at most, joined by commas."
+        _report_argument("owner", owners[max(owners, key=len)], hint, sections)
+
+
+def _report_argument(key: str, row_id: int, hint: str, sections: Sequence[Section]) -> None:
+    """Report an argument of a task where it comes from: its own table, or else that of all tasks."""
+    for tables in (("tasks", str(row_id)), ("default_args",)):
+        for section in sections:
+            values: Any = section.values
+            for table in tables:
+                values = values.get(table, {})
+            if key in values:
+                path = (*section.table, *tables, key)
+                section.document.error("invalid-option", path, f"{_name(path)} cannot have this value", hint)
+                return
+
+
 def merge(sections: Sequence[Section]) -> Options:
     """Return the options of a list from its sections, the nearest one first."""
     merged: dict[str, Any] = {}
@@ -185,7 +220,7 @@ def _report_unknown(path: KeyPath, table: KeyPath, value: Any, document: Documen
     kind = _kind(parents)
     hint = _ELSEWHERE.get(key) or _home(key, tuple(parents), table, document)
     if not parents and isinstance(value, dict) and "lst" in value:
-        hint = f'The table of one list is called ["{key}.lst"], with the quotes.'
+        hint = f'The table of one list is called ["{_name([key])}.lst"], with the quotes.'
     elif not parents and key.endswith(".lst"):
         hint = f"In a list itself all options are its own: leave [{key!r}] out.".replace("'", '"')
     where = f"[{_name(parents)}]" if parents else "the DAG"
@@ -204,17 +239,16 @@ def _kind(parents: Sequence[str]) -> str:
 
 def _home(key: str, parents: KeyPath, table: KeyPath, document: Document) -> str | None:
     """Return where an option belongs that exists, but not here."""
-    own = f'"{table[0]}".' if table else ""
+    name = f'"{_name(table)}"'
+    own = f"{name}." if table else ""
     if key in ("default_args", "tasks", "pyrunner"):
         return f"Tables stand side by side: write [{own}{key}]." if parents else None
     if key in _names("dag"):
         line = document.line_of_table(table)
         if line is None:
-            what = f'below a line ["{table[0]}"]' if table else "on a line of its own, with nothing before it"
+            what = f"below a line [{name}]" if table else "on a line of its own, with nothing before it"
             return f"{key} is an option of the DAG: write it {what}."
-        where = (
-            f'directly below line {line}, ["{table[0]}"]' if table else f"above line {line}, the first table"
-        )
+        where = f"directly below line {line}, [{name}]" if table else f"above line {line}, the first table"
         return f"{key} is an option of the DAG: move it {where}."
     if key in _names("pyrunner"):
         return f"{key} belongs below [{own}pyrunner]."

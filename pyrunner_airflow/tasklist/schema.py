@@ -1,14 +1,18 @@
 """
 Which options there are, and of what types. Imported only where there are some: pydantic is not cheap.
 
-Names and meanings of the DAG's and the tasks' arguments are Airflow's own.
+Names and meanings of the DAG's and the tasks' arguments are Airflow's own. So are the limits: what its
+databases have no room for would end its DAG processor or its scheduler, and with them all other lists.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import zoneinfo
+from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from typing import Annotated, Any, Required
 
 from croniter import croniter
@@ -32,7 +36,46 @@ _PRESETS = frozenset(
     ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 )
 _CRON_YEARS = 130  # from 1970; the year of a cron expression ends at 2099
+_MAX_CRON_IN_WORDS = 1000
+_SHORT_CRON = 60  # none so short is longer than that in words
+_MAX_DURATION = timedelta(days=10_000)
+# MySQL's timestamps end in January 2038. The end of a DAG is no timestamp there.
+_FIRST_YEAR, _LAST_START, _LAST_END = 1971, 2037, 2999
+_MAX_PARAMS = 100_000
+_MAX_JSON_INTEGER = 2**63 - 1
 _LONGEST_ID = len(str(MAX_ID))
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_LINE_END_OR_TAB = re.compile("[\t\n\r\x85\u2028\u2029]")
+
+
+def _text(text: str) -> str:
+    if found := _CONTROL.search(text):
+        raise ValueError(f"It contains the control character {found[0]!a}: remove it.")
+    return text
+
+
+def _line(text: str) -> str:
+    if found := _LINE_END_OR_TAB.search(text):
+        raise ValueError(f"It contains {found[0]!a}: write it in one line, and without tabs.")
+    return _text(text)
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """Yield all that is in tables and arrays, the names in tables too."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        for item in value:
+            yield from _parts(item)
+    else:
+        yield value
+
+
+def _with_good_texts(values: dict[str, Any]) -> dict[str, Any]:
+    for part in _parts(values):
+        if isinstance(part, str):
+            _text(part)
+    return values
 
 
 def _time_zone(name: str) -> str:
@@ -51,12 +94,16 @@ def _duration(value: Any) -> timedelta:
         duration = timedelta()
     if duration <= timedelta():
         raise ValueError("A duration is a number of seconds above 0, or a text such as PT1H30M or 01:30:00.")
+    if duration > _MAX_DURATION:
+        raise ValueError(f"A duration is at most {_MAX_DURATION.days} days.")
     return duration
 
 
-def _moment(value: Any) -> date:
+def _moment(value: Any, last_year: int) -> date:
     if not isinstance(value, date):
         raise ValueError("A date is written without quotes, such as 2024-01-31 or 2024-01-31T06:00:00+01:00.")
+    if not _FIRST_YEAR <= value.year <= last_year:
+        raise ValueError(f"It should lie in one of the years {_FIRST_YEAR} to {last_year}.")
     return value
 
 
@@ -69,24 +116,45 @@ def _schedule(text: str) -> str:
             near = did_you_mean(text, _PRESETS, limit=1, cutoff=0.7)
             what = f"A schedule is a cron expression or one of {', '.join(sorted(_PRESETS))}"
             raise ValueError(f"{near}{what} ({str(error).rstrip('.')}).") from None
+        if len(text) > _SHORT_CRON:
+            _check_cron_in_words(text)
     return text
+
+
+def _check_cron_in_words(text: str) -> None:
+    """Refuse a cron expression for whose description, as Airflow makes it, there would be no room."""
+    from cron_descriptor import get_description  # type: ignore[import-untyped]  # only long ones pay for it
+
+    try:
+        # Twice, as Airflow has it where a day of the month and one of the week are given.
+        is_too_long = 2 * len(get_description(text)) > _MAX_CRON_IN_WORDS
+    except Exception:  # its own, and whatever else it meets in a text
+        is_too_long = True
+    if is_too_long:
+        raise ValueError(
+            "It is too long when it is put into words: write ranges and steps, or fewer numbers."
+        )
 
 
 def _backoff(value: Any) -> bool | float:
     if isinstance(value, bool):
         return value
-    if not isinstance(value, int | float) or not 0 <= value < float("inf"):
+    if not isinstance(value, int | float) or not 0 <= value <= MAX_NUMBER:
         raise ValueError("It should be true, false, or the number that the wait is multiplied by each time.")
     return float(value)
 
 
 def _params(values: dict[str, Any]) -> dict[str, Any]:
     try:
-        json.dumps(values, allow_nan=False)
+        length = len(json.dumps(values, allow_nan=False))
     except (TypeError, ValueError):
         kinds = "texts, numbers, truth values, arrays and tables"
         raise ValueError(f"A run's parameters are {kinds}; a date is written as a text, in quotes.") from None
-    return values
+    if length > _MAX_PARAMS:
+        raise ValueError(f"A run's parameters take at most {_MAX_PARAMS} characters together.")
+    if any(isinstance(part, int) and abs(part) > _MAX_JSON_INTEGER for part in _parts(values)):
+        raise ValueError(f"A number is at most {_MAX_JSON_INTEGER}; write a larger one as a text, in quotes.")
+    return _with_good_texts(values)
 
 
 def _param_name(text: str) -> str:
@@ -107,34 +175,37 @@ _parse_duration = TypeAdapter(timedelta).validate_strings
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 """Seconds, ``01:30:00`` or ISO 8601's ``PT1H30M``."""
 Count = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
-Moment = Annotated[Any, PlainValidator(_moment)]
+StartDate = Annotated[Any, PlainValidator(partial(_moment, last_year=_LAST_START))]
 """A ``date`` or a ``datetime``."""
-Text = Annotated[str, Field(min_length=1)]
-ParamName = Annotated[Text, AfterValidator(_param_name)]
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+EndDate = Annotated[Any, PlainValidator(partial(_moment, last_year=_LAST_END))]
+Name = Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_line)]
+Tag = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_line)]
+Path = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_line)]
+ParamName = Annotated[Name, AfterValidator(_param_name)]
+VariableName = Annotated[str, Field(max_length=250, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class TaskOptions(TypedDict, total=False):
     """``[default_args]`` and ``[tasks.<ID>]``: arguments of Airflow's tasks."""
 
-    owner: Text
-    pool: Text
+    owner: Name
+    pool: Name
     pool_slots: Count
-    queue: Text
+    queue: Name
     priority_weight: Annotated[int, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)]
-    executor: Text
+    executor: Name
     execution_timeout: Duration
     retry_exponential_backoff: Annotated[bool | float, PlainValidator(_backoff)]
     max_retry_delay: Duration
     depends_on_past: bool
-    run_as_user: Text
+    run_as_user: Name
     max_active_tis_per_dag: Count
 
 
 class RowPyRunnerOptions(TypedDict, total=False):
     """``[tasks.<ID>.pyrunner]``: what Airflow has no argument for, of one row."""
 
-    python: Text
+    python: Path
 
 
 class RowOptions(TaskOptions, total=False):
@@ -146,7 +217,7 @@ class RowOptions(TaskOptions, total=False):
 class NotifyEmailOptions(TypedDict, total=False):
     """``notify_email``: who gets a mail when a run ends, and after which end; PyRunner's ``email``."""
 
-    to: Required[list[Text]]
+    to: Required[list[Name]]
     on_success: bool
     on_fail: bool
 
@@ -160,27 +231,27 @@ class PyRunnerOptions(RowPyRunnerOptions, total=False):
     """``[pyrunner]``: what Airflow has no argument for."""
 
     timezone: Annotated[str, AfterValidator(_time_zone)]
-    env: dict[VariableName, str]
-    cvar: dict[Text, Any]
+    env: Annotated[dict[VariableName, str], AfterValidator(_with_good_texts)]
+    cvar: Annotated[dict[Name, Any], AfterValidator(_with_good_texts)]
     notify_email: Annotated[NotifyEmailOptions, BeforeValidator(_notify_email)]
     templates: bool
-    app_root: Text
-    cwd: Text
+    app_root: Path
+    cwd: Path
 
 
 @with_config(ConfigDict(extra="forbid", strict=True))  # for the tables in it, too
 class DagOptions(TypedDict, total=False):
     """A whole document: arguments of Airflow's DAG, and the tables below them."""
 
-    description: str
+    description: Annotated[str, Field(max_length=10_000), AfterValidator(_text)]
     schedule: Annotated[str, AfterValidator(_schedule)]
-    start_date: Moment
-    end_date: Moment
+    start_date: StartDate
+    end_date: EndDate
     catchup: bool
     max_active_runs: Count
     max_active_tasks: Count
     dagrun_timeout: Duration
-    tags: list[Text]
+    tags: Annotated[list[Tag], Field(max_length=100)]
     params: Annotated[dict[ParamName, Any], AfterValidator(_params)]
     is_paused_upon_creation: bool
     rerun_with_latest_version: bool

@@ -63,6 +63,14 @@ def test_of_an_airflowignore_only_the_line_that_cannot_be_read_is_left_out_with_
     assert f"Ignoring invalid pattern {bad!r} from {tmp_path}/.airflowignore: " in caplog.text
 
 
+def test_an_airflowignore_that_cannot_be_read_leaves_nothing_out_with_a_warning(tree, tmp_path, caplog):
+    os.mkfifo(tmp_path / ".airflowignore")
+    assert tree(**{"a.lst": ""}) == ["a.lst"]
+    assert (
+        f"{tmp_path}/.airflowignore can't be read, and leaves no file out: it is a named pipe" in caplog.text
+    )
+
+
 @pytest.mark.parametrize("syntax", ["regexp", "glob"])
 def test_an_airflowignore_that_is_not_utf_8_means_names_with_the_same_bytes(tree, syntax):
     ignore = os.fsdecode(b"\xff.lst\na.lst")

@@ -89,6 +89,11 @@ class TestListing:
         assert (listed(tmp_path) == []) is is_left_alone
         assert listed(tmp_path, safe_mode=False) == ["a.lst"]
 
+    def test_safe_mode_reads_of_a_file_only_its_beginning(self, add, tmp_path):
+        with add("huge.lst").open("ab") as file:
+            file.truncate(10**12)
+        assert listed(tmp_path) == ["huge.lst"]
+
 
 class TestDags:
     def test_a_list_is_the_file_of_its_dag(self, add, tmp_path):
@@ -127,6 +132,20 @@ class TestDags:
         source = load(tmp_path).dag_source_codes["a"]
         assert (source.source_code, source.language) == ("# Größe\r\n" + GOOD, "plaintext")
 
+    @pytest.mark.parametrize(
+        ("text", "shown"), [(GOOD, GOOD), ("root:hash|", "a.lst is no task list any more.")]
+    )
+    def test_it_shows_what_a_link_leads_to_only_if_that_is_a_list(
+        self, add, tmp_path, tmp_path_factory, text, shown
+    ):
+        target = tmp_path_factory.mktemp("etc") / "shadow"
+        target.write_text(GOOD)
+        (tmp_path / "a.lst").symlink_to(target)
+        bundle = LocalDagBundle(name="lists", path=str(tmp_path))
+        ((importer, definition),) = get_importer_registry().list_dag_definitions(bundle)
+        target.write_text(text)
+        assert importer.get_source_code(definition).source_code.strip().endswith(shown.strip())
+
     def test_all_that_is_odd_is_one_warning_of_its_dag(self, add, tmp_path):
         path = add("a.lst", GOOD + "2|-1|1|0|A|workers|Work\n3|-1|1|0|A|workers|Work\n")
         (warning,) = load(tmp_path, path).dag_warnings
@@ -155,6 +174,14 @@ class TestErrors:
     def test_no_content_does_worse(self, add, tmp_path, content):
         add("bad.lst", content)
         assert list(load(tmp_path).import_errors) == ["bad.lst"]
+
+    def test_nothing_is_shown_of_a_file_outside_of_the_bundle(self, tmp_path, tmp_path_factory):
+        target = tmp_path_factory.mktemp("etc") / "shadow"
+        target.write_text("root:hash|")
+        (tmp_path / "a.lst").symlink_to(target)
+        text = load(tmp_path).import_errors["a.lst"]
+        assert f"it is a link to '{target}', outside of '{tmp_path}', and has " in text
+        assert "hash" not in text
 
     def test_a_list_that_is_gone_again_is_one(self, add, tmp_path):
         bundle = LocalDagBundle(name="lists", path=str(tmp_path))

@@ -5,7 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from airflow import settings
 from airflow.dag_processing.dagbag import DagBag
+from airflow.exceptions import AirflowClusterPolicySkipDag, AirflowClusterPolicyViolation
+from airflow.policies import hookimpl
 
 from pyrunner_airflow.discovery import building, loader
 
@@ -101,6 +104,111 @@ def test_neither_does_a_list_that_is_a_dead_link(folder, add):
     os.symlink("nowhere", folder / "bad.lst")
     bag = load(folder)
     assert (set(bag.dags), list(bag.import_errors)) == ({"good"}, ["pyrunner_lst_errors.py"])
+
+
+@pytest.mark.parametrize("name", ["bad.lst", "pyrunner.toml", ".airflowignore"])
+def test_nor_does_a_named_pipe(folder, add, name):
+    add("good.lst"), add("x/y/other.lst")
+    os.mkfifo(folder / "x" / name)
+    assert "good" in load(folder).dags
+
+
+class TestWhatAirflowRefusesAfterLoading:
+    """It would be an error of the file with all lists' DAGs."""
+
+    def test_an_executor_that_it_does_not_have(self, folder, add):
+        add("good.lst", f'#AIRFLOW default_args.executor = "LocalExecutor"\n{GOOD}')
+        bad = add("bad.lst", f'#AIRFLOW [tasks.1]\n#AIRFLOW executor = "LokalExecutor"\n{GOOD}')
+        bag = load(folder)
+        assert (set(bag.dags), list(bag.import_errors)) == ({"good"}, ["pyrunner_lst_errors.py"])
+        assert bag.import_errors["pyrunner_lst_errors.py"].endswith(
+            f"{bad}: error[unknown-executor]: this Airflow has no executor 'LokalExecutor'\n"
+            "    hint: Did you mean LocalExecutor? Its configuration, [core] executor, has: LocalExecutor, "
+            "airflow.executors.local_executor.LocalExecutor."
+        )
+
+    @pytest.fixture
+    def policy(self):
+        """Have a cluster policy, as airflow_local_settings.py has them."""
+        manager, made = settings.get_policy_plugin_manager(), []
+
+        def policy(function):
+            made.append(type("Policy", (), {function.__name__: staticmethod(hookimpl(function))}))
+            manager.register(made[-1])
+
+        yield policy
+        for plugin in made:
+            manager.unregister(plugin)
+
+    @pytest.mark.parametrize("error", [AirflowClusterPolicyViolation, KeyError])
+    def test_a_dag_that_a_cluster_policy_refuses(self, folder, add, policy, error):
+        @policy
+        def dag_policy(dag):
+            if "approved" not in dag.tags:
+                raise error("it lacks the tag 'approved'")
+
+        add("good.lst", f'#AIRFLOW tags = ["approved"]\n{GOOD}')
+        bad = add("bad.lst")
+        bag = load(folder)
+        assert (set(bag.dags), list(bag.import_errors)) == ({"good"}, ["pyrunner_lst_errors.py"])
+        text = bag.import_errors["pyrunner_lst_errors.py"]
+        assert f"{bad}: error[refused-by-policy]: a cluster policy of this Airflow refuses it: " in text
+        assert "it lacks the tag 'approved'" in text
+
+    def test_not_one_that_a_cluster_policy_skips(self, folder, add, policy):
+        @policy
+        def task_policy(task):
+            if task.dag_id == "skipped":
+                raise AirflowClusterPolicySkipDag
+
+        add("good.lst"), add("skipped.lst")
+        bag = load(folder)
+        assert (set(bag.dags), bag.import_errors) == ({"good"}, {})
+
+    def test_a_cluster_policy_changes_each_dag_once(self, folder, add, policy):
+        @policy
+        def task_policy(task):
+            task.queue += "!"
+
+        add("good.lst")
+        assert load(folder).dags["good"].tasks[0].queue == "default!"
+
+
+class TestLinksOutOfTheFolder:
+    """Who sees import errors need not be one who may read what Airflow can."""
+
+    SECRET = "root:$6$salt$hash:19000|0|99999|7|:::\nx|\n"
+
+    @pytest.fixture
+    def link(self, folder, tmp_path_factory):
+        def link(name, text):
+            target = tmp_path_factory.mktemp("etc") / "shadow"
+            target.write_text(text)
+            (folder / name).symlink_to(target)
+            return target
+
+        return link
+
+    @pytest.mark.parametrize("name", ["bad.lst", "x/pyrunner.toml"])
+    def test_nothing_is_shown_of_the_file(self, folder, add, link, name):
+        add("good.lst"), add("x/bad.lst" if name != "bad.lst" else "x/y.lst")
+        target = link(name, self.SECRET)
+        bag = load(folder)
+        assert "good" in bag.dags
+        text = bag.import_errors["pyrunner_lst_errors.py"]
+        assert (
+            f"error[problems-elsewhere]: it is a link to '{target}', outside of '{folder}', and has " in text
+        )
+        assert f"pyrunner-airflow check {folder / name} shows them" in text
+        assert "hash" not in text
+
+    def test_a_good_list_is_loaded(self, folder, link):
+        link("good.lst", GOOD)
+        assert set(load(folder).dags) == {"good"}
+
+    def test_problems_of_a_list_that_a_link_within_the_folder_leads_to_are_shown(self, folder, add):
+        (folder / "bad.lst").symlink_to(add("real/bad.txt", BAD))
+        assert "bad.lst:1:3: error[unknown-parent]" in load(folder).import_errors["pyrunner_lst_errors.py"]
 
 
 def test_of_two_lists_with_one_dag_id_the_topmost_loads_and_the_other_is_an_error(folder, add):
