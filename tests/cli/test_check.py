@@ -287,11 +287,10 @@ class TestHostileText:
     """Nothing that acts on a terminal is printed."""
 
     def test_a_note_is_one_line_without_controls(self, check):
-        text = '#AIRFLOW pyrunner.app_root = "/no\\u001b[31m\\nwhere"\n' + GOOD
-        errors = check({"my.lst": text, "workers.py": WORKERS}, "my.lst")[2]
-        assert errors.startswith(
-            "note: my.lst: app_root /no\N{SYMBOL FOR ESCAPE}[31m\N{SYMBOL FOR LINE FEED}where "
-        )
+        files = {f"a\x1b[31m\nb/{name}": text for name, text in APP.items()}
+        files["a\x1b[31m\nb/my_app/config/app_profile"] = TestProfile.PROFILE
+        errors = check(files, ".")[2]
+        assert errors.startswith("note: a\N{SYMBOL FOR ESCAPE}[31m\N{SYMBOL FOR LINE FEED}b/my_app/config/")
         assert errors.count("\n") == 1
 
     def test_nor_is_there_one_in_a_hint_or_in_what_stops_a_command(self, check):
