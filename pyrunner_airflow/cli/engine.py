@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from airflow.sdk import conf
-from airflow.sdk.log import redact
+from airflow.sdk.log import mask_logs
 
 from pyrunner_airflow.dag.errors import WorkerTraceback
-from pyrunner_airflow.dag.operator import WorkerOperator, mask_secrets
+from pyrunner_airflow.dag.masking import mask_secrets
+from pyrunner_airflow.dag.operator import WorkerOperator
 from pyrunner_airflow.dag.parameters import is_selected
 from pyrunner_airflow.discovery.building import build_dag
 from pyrunner_airflow.tasklist import LstError
@@ -119,7 +120,7 @@ def _print(stream: str, text: str) -> None:
 
 
 def _masked(text: str) -> str:
-    return str(redact(text))
+    return str(mask_logs(None, "", {"event": text})["event"])
 
 
 def _add_bundle(dags: str) -> None:
