@@ -44,6 +44,7 @@ TARGETS = {
     "make lint": ["ruff check", "ruff format --check", "mypy", "lint-imports"],
     "make test": ["install_debian_packages", "pytest tests/discovery", "loadgroup", "-m 'not slow'"],
     "make test-all": ["install_debian_packages", "pytest tests/discovery", "loadgroup"],
+    "make fuzz": ["python -m tests.fuzzing 200000"],
     "make bench": ["python -m benchmarks"],
 }
 ROWS_BEFORE_THE_ERROR = """\
