@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pyrunner_airflow.tasklist import TaskList, TaskRow
 
-_LOG_LINES = 40
+_LOG_LINES = 50
 _STYLES = {"success": "green", "up_for_retry": "yellow", "failed": "red"}
 _WORDS = {"success": "done", "up_for_retry": "failed", "earlier": "done earlier"}
 _COUNTED = (("success", "done"), ("earlier", "done earlier"), ("skipped", "skipped"), ("failed", "failed"))
