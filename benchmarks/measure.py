@@ -116,10 +116,10 @@ def _run_worker(python: str, line: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         source = f"from pyrunner import Worker\nclass W(Worker):\n    def run(self):\n        {line}\n"
         Path(folder, "workers.py").write_text(source)
-        row: Any = (1, 1, "Row", "workers", "W", [], None, None, 1, 1, 0)
+        row: Any = (1, 1, "Row", "workers", "W", [], None, None, "", 1, 1, 0)
         own_python = None if python == FORK else python
         job = Job(f"{folder}/job.lst", None, None, own_python, {}, "run", "2026-01-01", 0.0, folder, *row)
-        airflow = InAirflow(None, {}, {}, lambda _: None, lambda _: None, dump_error)
+        airflow = InAirflow(None, {}, {}, lambda _: None, lambda _: set(), dump_error)
         start = time.perf_counter()
         outcome = Host(job, _xcom_context(), print, None, allowed, airflow, {}).run()
         seconds = time.perf_counter() - start

@@ -1,59 +1,113 @@
-"""The answering end of a connection between a worker's process and the task's."""
+"""The answering end of the connections between a worker's process and the task's."""
 
 from __future__ import annotations
 
 import selectors
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+
+from pyrunner_airflow.worker.protocol import MAX_MESSAGE, NoQuestion
+
+MAX_CONNECTIONS = 1000
+MAX_WAITING = 1 << 30
+"""How many bytes of questions that are not whole, and of answers that are not read, may wait here in all."""
 
 
 class Answering:
     """
-    The answering end of a connection: reads a question, or writes an answer, whichever can be done now.
+    Answers what is asked over any number of connections, each whenever it can be read or written.
 
     So a process that is stopped in the middle of either holds up nothing.
+
+    :param answer: returns the answer to a question; raises NoQuestion.
     """
 
-    def __init__(
-        self,
-        connection: socket.socket,
-        answer: Callable[[bytes], bytes],
-        selector: selectors.BaseSelector,
-    ) -> None:
-        connection.setblocking(False)
+    def __init__(self, answer: Callable[[bytes], bytes], selector: selectors.BaseSelector) -> None:
+        self.answer = answer
+        self.selector = selector
+        self._connections = 0
+        self._waiting = 0
+
+    def admit(self, connection: socket.socket) -> None:
+        """Answer what comes over a connection; raises NoQuestion, if there are too many."""
+        if self._connections == MAX_CONNECTIONS:
+            connection.close()
+            raise NoQuestion(f"it opened more than {MAX_CONNECTIONS} connections to the task's process")
+        self._connections += 1
+        _Connection(connection, self)
+
+    def leave(self) -> None:
+        """Forget a connection."""
+        self._connections -= 1
+
+    def hold(self, size: int) -> None:
+        """Take note of so many bytes more that wait, or less; raises NoQuestion, if they are too many."""
+        self._waiting += size
+        if size > 0 and self._waiting > MAX_WAITING:
+            raise NoQuestion(f"it left more than {MAX_WAITING >> 20} MB waiting in the task's process")
+
+
+class _Connection:
+    """One connection: it reads, or answers one question, or writes, so that none keeps the others waiting."""
+
+    def __init__(self, connection: socket.socket, all_of_them: Answering) -> None:
         self._socket = connection
-        self._answer = answer
-        self._selector = selector
+        self._all = all_of_them
         self._received = bytearray()
+        self._end = 0
+        """Where the first question ends in what was received; 0 if it is not there as a whole."""
         self._to_send = memoryview(b"")
-        selector.register(connection, selectors.EVENT_READ, self._go_on)
+        self._all.selector.register(connection, selectors.EVENT_READ, self._go_on)
 
     def _go_on(self) -> None:
         try:
             if self._to_send:
-                self._to_send = self._to_send[self._socket.send(self._to_send) :]
+                self._send()
+            elif self._end:
+                self._answer()
             else:
                 self._receive()
-        except (BrokenPipeError, ConnectionResetError):
+        except BlockingIOError:
+            pass
+        except OSError:  # its other end is closed, or it is no such socket as we make
             self._close()
-            return
+        except NoQuestion:
+            self._close()
+            raise
         if self._socket.fileno() >= 0:
-            events = selectors.EVENT_WRITE if self._to_send else selectors.EVENT_READ
-            self._selector.modify(self._socket, events, self._go_on)
+            is_reading = not (self._to_send or self._end)
+            events = selectors.EVENT_READ if is_reading else selectors.EVENT_WRITE
+            self._all.selector.modify(self._socket, events, self._go_on)
 
     def _receive(self) -> None:
-        data = self._socket.recv(1 << 20)
+        data = self._socket.recv(1 << 20, socket.MSG_DONTWAIT)  # the other end may change its mode
         if not data:
             self._close()
             return
+        before = len(self._received)
         self._received += data
-        if data.endswith(b"\n"):  # who asks waits for the answer, so that this is the question's end
-            question, self._received = bytes(self._received), bytearray()
-            self._to_send = memoryview(self._answer(question))
-            with suppress(BlockingIOError):
-                self._to_send = self._to_send[self._socket.send(self._to_send) :]
+        self._all.hold(len(data))
+        self._end = self._received.find(b"\n", before) + 1
+        if (self._end or len(self._received)) > MAX_MESSAGE:
+            raise NoQuestion(f"it sent a message of more than {MAX_MESSAGE >> 20} MB")
+        if self._end:
+            self._answer()
+
+    def _answer(self) -> None:
+        question = bytes(memoryview(self._received)[: self._end])
+        del self._received[: self._end]
+        self._end = self._received.find(b"\n") + 1
+        self._to_send = memoryview(self._all.answer(question))
+        self._all.hold(len(self._to_send) - len(question))
+        self._send()
+
+    def _send(self) -> None:
+        size = self._socket.send(self._to_send, socket.MSG_DONTWAIT)
+        self._to_send = self._to_send[size:]
+        self._all.hold(-size)
 
     def _close(self) -> None:
-        self._selector.unregister(self._socket)
+        self._all.selector.unregister(self._socket)
         self._socket.close()
+        self._all.leave()
+        self._all.hold(-len(self._received) - len(self._to_send))

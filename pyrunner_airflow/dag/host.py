@@ -38,7 +38,14 @@ from pyrunner_airflow.worker.attempt import (
 )
 from pyrunner_airflow.worker.child import TOO_OLD, InAirflow, run_in_fork
 from pyrunner_airflow.worker.logger import append_end
-from pyrunner_airflow.worker.protocol import CUT_OFF, from_line, receive_socket, to_line
+from pyrunner_airflow.worker.protocol import (
+    CUT_OFF,
+    NoQuestion,
+    no_question,
+    read_question,
+    receive_socket,
+    to_line,
+)
 
 _SECONDS_TO_END = 60.0
 """How long a worker's hooks may take after an interruption that names no time of its own."""
@@ -110,7 +117,7 @@ class Host:
         self._give_up_at = inf
         self._journal_at = inf
         self._is_fork = True
-        self._stray: bytes | None = None
+        self._refused = ""
         self._begun: Job | None = None
         self._outcome: Outcome | None = None
 
@@ -138,6 +145,7 @@ class Host:
 
     def _start(self, stack: ExitStack) -> None:
         self._selector = stack.enter_context(selectors.DefaultSelector())
+        self._answering = Answering(self._answer, self._selector)
         self._door, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
         stack.enter_context(self._door)
         reading, self._interruptions = os.pipe()
@@ -194,7 +202,11 @@ class Host:
     def _answer_until_it_ends(self) -> None:
         while self._process.is_alive():
             for key, _ in self._wait():
-                key.data()
+                try:
+                    key.data()
+                except NoQuestion as error:
+                    self._refused = self._refused or str(error)
+                    self._kill()
             now = time.monotonic()
             if now > self._journal_at:
                 self._journal()
@@ -241,7 +253,8 @@ class Host:
         self._log("WARN", f"{name}: {error}: the worker's hooks have {seconds:g} s to end")
         if self._interruption is None:
             self._interruption = error
-            os.write(self._interruptions, json.dumps([name, f"{error!s:.1000}"]).encode())
+            with suppress(BrokenPipeError):  # it has closed that too
+                os.write(self._interruptions, json.dumps([name, f"{error!s:.1000}"]).encode())
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGTERM)
 
@@ -251,30 +264,21 @@ class Host:
         """Take a new connection."""
         came = receive_socket(self._door)
         if isinstance(came, socket.socket):
-            Answering(came, self._answer, self._selector)
+            self._answering.admit(came)
         elif self._job.python and not self._begun and came.startswith(TOO_OLD):
             version = came[len(TOO_OLD) :].decode()
             raise AppError(f"[pyrunner] python: {self._job.python} is Python {version}, not 3.8 or later")
         else:
-            self._refuse(came)
+            raise no_question(came)
 
     def _answer(self, question: bytes) -> bytes:
         """Do what a question wants, and return the answer."""
+        what, *arguments = read_question(question)
         try:
-            what, *arguments = from_line(question)
-            answer = getattr(self, _ANSWERS[what])
-        except (ValueError, TypeError, LookupError):
-            self._refuse(question)
-            return b""
-        try:
-            return to_line({"value": answer(*arguments)})
+            return to_line({"value": getattr(self, _ANSWERS[what])(*arguments)})
         except Exception as error:  # raised in the worker, as if it had called the context itself
             text = error.args[0] if isinstance(error, KeyError) and error.args else error
             return to_line({"error": [type(error).__name__, str(text)]})
-
-    def _refuse(self, stray: bytes) -> None:
-        self._stray = stray[:100]
-        self._kill()
 
     def _get(self, key: str) -> tuple[Any, Any, str]:
         return self._context.get(key)
@@ -296,8 +300,10 @@ class Host:
     def _keys(self) -> list[str]:
         return self._context.keys()
 
-    def _start_interpreter(self) -> dict[str, Any]:
+    def _become_interpreter(self) -> None:
         self._is_fork = False
+
+    def _start_interpreter(self) -> dict[str, Any]:
         return {
             "job": self._job._asdict(),
             "allowed": self._allowed,
@@ -305,25 +311,32 @@ class Host:
             "takes_output": self._printed is not None,
         }
 
-    def _begin(self, job: dict[str, Any]) -> None:
-        self._begun = Job(**job)
+    def _begin(self, module: str, worker: str, logfile: str | None) -> None:
+        self._begun = self._job._replace(module=module, worker=worker, logfile=logfile)
 
     def _forward(self, message: str) -> str:
         if not self._is_fork:
             raise relay.RelayError("Airflow is not to be had in an interpreter of its own")
         return relay.forward(message)
 
-    def _end(self, told: dict[str, Any]) -> None:
-        error = told.pop("error")
-        self._outcome = Outcome(**told, error=error and self._error(told, *error))
+    def _end(self, code: int, report: str, started: bool, error: list[Any] | None) -> None:
+        raised = self._error(code, report, *error) if error else None
+        self._outcome = Outcome(code, raised, report, started)
         if self._interruption:  # which means now: what it has left running is not waited for
             self._give_up_at = min(self._give_up_at, time.monotonic() + _SECONDS_TO_FLUSH)
 
     def _error(
-        self, told: dict[str, Any], role: str, name: str, text: str, traceback: str, dumped: str | None
+        self,
+        code: int,
+        report: str,
+        role: str,
+        name: str,
+        text: str,
+        traceback: str,
+        dumped: str | None,
     ) -> BaseException:
         if role == "code":
-            return WorkerFailed(told["report"], told["code"])
+            return WorkerFailed(report, code)
         error = self._interruption if role == "interrupted" else None
         if error is None and self._is_fork:
             error = relay.load_error(dumped)
@@ -340,7 +353,7 @@ class Host:
     def _ended(self, status: int) -> Outcome:
         """Return the outcome that the process told, unless it did not come to its end after that."""
         outcome = self._outcome
-        if outcome and (outcome.error or not status):
+        if outcome and not self._refused and (outcome.error or not status):
             return outcome
         self._kill_group()  # what it has forked
         how = f"signal {-status}, {signal.strsignal(-status)}" if status < 0 else f"exit status {status}"
@@ -348,8 +361,8 @@ class Host:
             how = "it has closed the descriptors by which it reaches Airflow"
         if self._interruption:
             cause = f"{type(self._interruption).__name__}, and the worker did not end"
-        elif self._stray:
-            cause = f"it wrote {self._stray!r} to a descriptor that is nothing but its way to Airflow"
+        elif self._refused:
+            cause = self._refused
         elif self._begun or self._job.python is None:
             cause = f"its process ended ({how})"
         else:
@@ -357,7 +370,7 @@ class Host:
                 f"[pyrunner] python: {self._job.python} ended before it ran the worker ({how}): "
                 f"try {self._job.python} -c pass; the task's log says what it printed"
             )
-        code = FAILED if self._stray or status in (0, CUT_OFF) else 128 - status if status < 0 else status
+        code = FAILED if self._refused or status in (0, CUT_OFF) else 128 - status if status < 0 else status
         job = self._begun or self._job
         report = failure(job, cause, is_last=is_last(job, None))
         return Outcome(code, self._interruption or WorkerFailed(report, code), report)
@@ -381,6 +394,7 @@ _ANSWERS = {
     "log": "_log",
     "print": "_printed",
     "airflow": "_forward",
+    "become": "_become_interpreter",
     "start": "_start_interpreter",
     "begin": "_begin",
     "end": "_end",

@@ -5,26 +5,28 @@ from __future__ import annotations
 import logging
 import os
 import re
+import secrets
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
 from airflow.providers.standard.operators.python import PythonOperator
-from airflow.sdk import conf, literal
+from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
-from airflow.sdk.log import mask_secret
 
 from pyrunner_airflow.dag import relay
 from pyrunner_airflow.dag.context import XComContext
 from pyrunner_airflow.dag.errors import WorkerNotStarted, WorkerTerminated
 from pyrunner_airflow.dag.host import Host
+from pyrunner_airflow.dag.masking import mask_secrets
 from pyrunner_airflow.dag.parameters import check_names, is_selected
 from pyrunner_airflow.dag.versions import seconds_after_sigterm
 from pyrunner_airflow.dag.xcom_values import allowed_classes
 from pyrunner_airflow.tasklist import Options, TaskRow
 from pyrunner_airflow.values import Codec
+from pyrunner_airflow.worker.app import mark_env
 from pyrunner_airflow.worker.attempt import Job, Outcome
 from pyrunner_airflow.worker.child import InAirflow
 
@@ -39,10 +41,6 @@ _STREAM_LEVELS = {"stdout": logging.INFO, "stderr": logging.ERROR}
 _INTERRUPTIONS = {cls.__name__: cls for cls in (AirflowTaskTimeout, WorkerTerminated, KeyboardInterrupt)}
 _MAX_SLUG = 200
 _MAX_NAME = 2000  # Airflow's databases have no room for more
-# Airflow's own list of sensitive field names, as whole words: TOKENIZERS_PARALLELISM is none.
-_SECRET_NAME = re.compile(
-    "(^|_)(api_?key|authorization|passphrase|passwd|password|private_?key|secret|token)s?(_|$)", re.IGNORECASE
-)
 
 
 def task_id(row: TaskRow) -> str:
@@ -58,6 +56,8 @@ class WorkerOperator(PythonOperator):
     :ivar row: the row; its ARGUMENTS are ``op_args``.
     :ivar list_path: the task list's absolute path, from which the worker's app is found.
     :ivar options: the task list's options.
+    :ivar mark: stands in each ``$ENV{NAME}`` of :attr:`marked` that is the list's own.
+    :ivar marked: the template fields once they are rendered, by name.
     :ivar take_writes: told at the end of each attempt what it wrote to the context, as
         :meth:`~pyrunner_airflow.dag.context.XComContext.writes` has it; for who runs the DAG himself.
     """
@@ -68,6 +68,8 @@ class WorkerOperator(PythonOperator):
 
     take_writes: Callable[[list[list[Any]]], None] | None = None
     host: Host | None = None
+    mark = ""
+    marked: dict[str, Any]
     row: TaskRow
     list_path: str
     options: Options
@@ -85,12 +87,11 @@ class WorkerOperator(PythonOperator):
 
         :param kwargs: Airflow's own arguments of a task.
         """
-        text = _as_is if options.templates else literal
         task = cls(
             task_id=task_id(row),
             task_display_name=row.name if len(row.name) <= _MAX_NAME else f"{row.name[: _MAX_NAME - 3]}...",
             python_callable=run_row,
-            op_args=[text(argument) for argument in row.arguments],
+            op_args=list(row.arguments),
             show_return_value_in_logs=False,
             retries=row.max_attempts - 1,
             retry_delay=timedelta(seconds=row.retry_wait_time),
@@ -105,13 +106,35 @@ class WorkerOperator(PythonOperator):
             options=options,
             module_name=row.module,
             worker_name=row.worker,
-            logfile=row.logfile and text(row.logfile),
+            logfile=row.logfile,
             # Only what the arguments do not tell: a DAG of many rows is smaller without it.
-            arguments_text=(
-                None if row.arguments_text == ",".join(row.arguments) else text(row.arguments_text)
-            ),
+            arguments_text=None if row.arguments_text == ",".join(row.arguments) else row.arguments_text,
         )
         return task
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """
+        Render the columns to texts, once.
+
+        A value that a template brings along, such as a run's parameter, may look like a reference to a
+        variable: those that stand in the list get a mark that nobody else knows.
+        """
+        if self.mark:
+            return
+        self.mark = str(secrets.randbits(128))  # digits: a filter such as `upper` leaves them as they are
+        self.render_template_as_native_obj = False  # whatever the DAG does: a worker's arguments are texts
+        super().render_template_fields(context)
+        self.marked = {name: getattr(self, name) for name in self.template_fields}
+        for name, value in self.marked.items():
+            setattr(self, name, _without(self.mark, value))
+
+    def render_template(self, content: Any, context: Any, *arguments: Any, **options: Any) -> Any:
+        """Render a text, or what is in a list, after marking the references in it."""
+        if isinstance(content, str):
+            content = mark_env(content, self.mark)
+            if not self.options.templates:
+                return content
+        return super().render_template(content, context, *arguments, **options)
 
     def on_kill(self) -> None:
         """Have the worker end: Airflow calls this in its handler of SIGTERM."""
@@ -125,7 +148,7 @@ def run_row(*argv: str, **context: Any) -> None:
     """
     Run the row of the current task: the ``python_callable`` of :class:`WorkerOperator`.
 
-    :param argv: the row's ARGUMENTS, rendered.
+    :param argv: the row's ARGUMENTS, as they are shown.
     :param context: Airflow's task context.
     :raises WorkerFailed: if the worker returned a code other than 0.
     :raises WorkerNotStarted: if there was no worker to run.
@@ -137,7 +160,7 @@ def run_row(*argv: str, **context: Any) -> None:
     check_names(context["dag_run"].conf or {}, context["dag"].params)
     if not is_selected(task, context["params"]):
         raise AirflowSkipException("left out by this run's parameters")
-    _mask_secrets(os.environ)
+    mask_secrets(os.environ)
     allowed = allowed_classes()
     log = partial(_log, task.log)
     kept = _context(context, Codec(allowed), log)
@@ -150,11 +173,11 @@ def run_row(*argv: str, **context: Any) -> None:
         _INTERRUPTIONS,
         {"skip": AirflowSkipException, "final": AirflowFailException},
         relay.connect,
-        _mask_secrets,
+        mask_secrets,
         relay.dump_error,
     )
     printed = _print if _stdout_is_supervised() else None
-    task.host = Host(_job(argv, context), kept, log, printed, allowed, airflow, plain)
+    task.host = Host(_job(context), kept, log, printed, allowed, airflow, plain)
     outcome = task.host.run()
     _keep(outcome, kept, task, log)
     if outcome.error is None:
@@ -227,13 +250,16 @@ def _try(keep: Callable[[], None], log: Callable[[str, str], None]) -> None:
         log("WARN", f"what this attempt wrote to the context could not be kept: {error!r}")
 
 
-def _as_is(text: str) -> str:
-    return text
+def _without(mark: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [text.replace(mark, "") for text in value]
+    return value and value.replace(mark, "")
 
 
-def _job(argv: tuple[str, ...], context: dict[str, Any]) -> Job:
+def _job(context: dict[str, Any]) -> Job:
     task, ti, dag_run = context["task"], context["ti"], context["dag_run"]
-    row, options = task.row, task.options
+    row, options, texts = task.row, task.options, task.marked
+    arguments, arguments_text = texts["op_args"], texts["arguments_text"]
     return Job(
         list_path=task.list_path,
         app_root=options.app_root,
@@ -247,11 +273,12 @@ def _job(argv: tuple[str, ...], context: dict[str, Any]) -> Job:
         line=row.line,
         id=row.id,
         name=row.name,
-        module=task.module_name,
-        worker=task.worker_name,
-        arguments=list(argv),
-        arguments_text=",".join(argv) if task.arguments_text is None else task.arguments_text,
-        logfile=task.logfile,
+        module=texts["module_name"],
+        worker=texts["worker_name"],
+        arguments=arguments,
+        arguments_text=",".join(arguments) if arguments_text is None else arguments_text,
+        logfile=texts["logfile"],
+        mark=task.mark,
         attempt=ti.try_number,
         max_attempts=ti.max_tries + 1,
         retry_wait_time=row.retry_wait_time,
@@ -276,10 +303,3 @@ def _plain(context: dict[str, Any]) -> dict[str, Any]:
 def _standard(moment: datetime) -> datetime:
     """Return a moment as Python's own datetime: pendulum may not be installed where it goes."""
     return datetime.fromtimestamp(moment.timestamp(), UTC)
-
-
-def _mask_secrets(environment: Mapping[str, str]) -> None:
-    """Keep values out of the task's log whose variables are named like secrets; Airflow sees to its own."""
-    for name, value in environment.items():
-        if _SECRET_NAME.search(name) and not name.startswith("AIRFLOW"):
-            mask_secret(value)

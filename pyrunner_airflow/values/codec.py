@@ -115,6 +115,22 @@ class Codec:
             raise ContextValueError(f"{where}: {error!s:.300}") from error
 
 
+def is_encoded(data: Any, depth: int = 0) -> bool:
+    """Say whether this is as :meth:`Codec.encode` has it, whatever is in its tagged parts."""
+    cls = type(data)
+    if cls not in (list, dict):
+        return _is_plain(data)
+    if depth > MAX_DEPTH + 1:
+        return False
+    if cls is dict:
+        if TAG in data:
+            return len(data) == 2 and type(data[TAG]) is str and is_encoded(data.get(VALUE), depth + 1)
+        if not (_RESERVED.isdisjoint(data) and all(map(_is_plain, data))):
+            return False
+        data = data.values()
+    return all(_is_plain(item) or is_encoded(item, depth + 1) for item in data)
+
+
 class _Encoder:
     """Encodes one value."""
 

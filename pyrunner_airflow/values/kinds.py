@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import partial
 from importlib import import_module
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
+from types import FunctionType
 from typing import Any, Callable, NamedTuple
 from uuid import UUID
 
@@ -60,7 +61,8 @@ def fits(data: Any, shape: Any) -> bool:
 
     :param shape: an exact type, or object for any; the full name of one, whose library may not be there; a
         pattern of text; None; a tuple of shapes of which one must fit; a list of shapes, one for each item,
-        or of one shape and ``...`` for any number of such items; a dictionary of shapes of some items.
+        or of one shape and ``...`` for any number of such items; a dictionary of shapes of some items; a
+        function that says so.
     """
     if isinstance(shape, tuple):
         return any(fits(data, one) for one in shape)
@@ -71,6 +73,8 @@ def fits(data: Any, shape: Any) -> bool:
         return len(data) == len(shapes) and all(map(fits, data, shapes))
     if isinstance(shape, dict):
         return type(data) is dict and all(fits(data.get(key), one) for key, one in shape.items())
+    if isinstance(shape, FunctionType):
+        return bool(shape(data))
     if isinstance(shape, str):
         return library_name(type(data)) == shape
     if isinstance(shape, re.Pattern):

@@ -7,7 +7,9 @@ import re
 from datetime import datetime
 from typing import Callable, Mapping, NamedTuple
 
-_ENV_REFERENCE = re.compile(r"\$ENV\{([^}]*)\}")
+_TRACED = re.compile(r"(?:^|[\s+])(\w+)=('[^'\n]*'|\S+)", re.MULTILINE)
+"""An assignment as ``set -x`` prints it."""
+_ENV_REFERENCE = re.compile(r"\$ENV\{(?![%#])([^{}]*)\}")  # not where a template's tag begins
 
 # PyRunner sources the profile once a job, an Airflow run once a task: the run's own time, in place of now,
 # gives all of a run's tasks the same values. A `date` that is given a date of its own is left alone.
@@ -77,12 +79,19 @@ def find_app(list_path: str, root: str | None = None, working_directory: str | N
     return App(path, home, root, profile, os.path.normpath(os.path.join(root, working_directory or "")))
 
 
-def app_environment(app: App, run: Run, writable_folder: str, warn: Callable[[str], None]) -> dict[str, str]:
+def app_environment(
+    app: App,
+    run: Run,
+    writable_folder: str,
+    warn: Callable[[str], None],
+    mask: Callable[[Mapping[str, str]], object] = dict,
+) -> dict[str, str]:
     """
     Return the ``APP_*`` variables of a run: the defaults, the profile's above them, and the run's own.
 
     :param writable_folder: where logs and temporary files of an app without a profile go.
     :param warn: told what the profile printed.
+    :param mask: told first which variables it has set, that what it printed may show.
     :raises AppError: if the profile cannot be sourced.
     """
     own = {"APP_RUN_ID": run.run_id, "APP_LOGICAL_DATE": run.logical_date}
@@ -95,12 +104,17 @@ def app_environment(app: App, run: Run, writable_folder: str, warn: Callable[[st
         "APP_ROOT_LOG_DIR": log_folder,
         "APP_LOG_DIR": os.path.join(log_folder, datetime.fromtimestamp(run.time).strftime("%Y-%m-%d")),
     }
-    from_profile = _source_profile(app, {**os.environ, **own}, run.time, warn) if app.profile else {}
+    environment = {**os.environ, **own}
+    from_profile = _source_profile(app, environment, run.time, warn, mask) if app.profile else {}
     return {**defaults, **from_profile, **own}
 
 
 def _source_profile(
-    app: App, environment: Mapping[str, str], run_time: float, warn: Callable[[str], None]
+    app: App,
+    environment: Mapping[str, str],
+    run_time: float,
+    warn: Callable[[str], None],
+    mask: Callable[[Mapping[str, str]], object],
 ) -> dict[str, str]:
     """Let bash source the profile; return the variables it leaves whose names start with ``APP_``."""
     import subprocess  # with which a linter has nothing to do
@@ -121,11 +135,13 @@ def _source_profile(
         errors.seek(0)
         variables = output.read().decode("utf-8", "surrogateescape")
         printed = errors.read().decode("utf-8", "replace").strip()
+    pairs = [variable.partition("=") for variable in variables.split("\0")]
+    mask({name: value for name, _, value in pairs if environment.get(name) != value})
+    mask({name: value.strip("'\"") for name, value in _TRACED.findall(printed)})
     if not variables:
         raise AppError(f"{app.profile} ended the shell that sourced it (exit {status}): {printed}")
     if printed:
         warn(f"{app.profile} printed: {printed}")
-    pairs = (variable.partition("=") for variable in variables.split("\0"))
     return {name: value for name, _, value in pairs if name.startswith("APP_")}
 
 
@@ -181,15 +197,28 @@ def holds_module(folder: str, name: str) -> bool:
     return any(os.path.exists(os.path.join(folder, entry)) for entry in (f"{name}.py", name))
 
 
-def resolve_env(text: str, environment: Mapping[str, str]) -> str:
+def mark_env(text: str, mark: str) -> str:
+    """Return the text with a mark in each ``$ENV{NAME}``, to be told from those that come to it later."""
+    return _ENV_REFERENCE.sub(rf"$ENV{{{mark}\1}}", text)
+
+
+def env_names(text: str, mark: str = "") -> list[str]:
+    """Return the names in the text's ``$ENV{NAME}`` that have the mark."""
+    names = _ENV_REFERENCE.findall(text)
+    return [name[len(mark) :] for name in names if name.startswith(mark)]
+
+
+def resolve_env(text: str, environment: Mapping[str, str], mark: str = "") -> str:
     """
-    Return the text with each ``$ENV{NAME}`` replaced by the variable's value.
+    Return the text with each ``$ENV{NAME}`` that has the mark replaced by the variable's value.
 
     :raises AppError: for a name that is not set.
     """
 
     def value(match: re.Match[str]) -> str:
-        name = match.group(1)
+        if not match.group(1).startswith(mark):
+            return match.group()
+        name = match.group(1)[len(mark) :]
         if name not in environment:
             raise AppError(
                 f"$ENV{{{name}}}: {name} is not set, neither by app_profile (APP_* names only) nor in the "

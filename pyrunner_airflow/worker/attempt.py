@@ -76,6 +76,8 @@ class Job(NamedTuple):
     arguments: List[str]
     arguments_text: str | None
     logfile: str | None
+    mark: str
+    """Stands in each ``$ENV{NAME}`` of the five texts above that is to be resolved."""
     attempt: int
     max_attempts: int
     retry_wait_time: int
@@ -271,8 +273,8 @@ class _Attempt:
 
 def _one_line(error: BaseException) -> str:
     text = " ".join(text_of(error).split())
-    if len(text) > _MAX_TEXT:
-        text = f"{text[:_MAX_TEXT]}..."
+    if len(text) > _MAX_TEXT:  # cut between words: no mask would know half a secret
+        text = f"{text[:_MAX_TEXT].rpartition(' ')[0] or text[:_MAX_TEXT]}..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -310,17 +312,18 @@ def failure(job: Job, cause: str, *, is_last: bool) -> str:
         advice = "mend the cause and clear the failed tasks of this run"
     else:
         advice = f"the next attempt follows in {job.retry_wait_time} s"
-    return (
+    text = (
         f'{job.list_path}:{job.line}: row {job.id} "{job.name}" ({job.module}.{job.worker}) '
         f"failed: {cause}; "
         f"attempt {job.attempt} of {job.max_attempts}; "
         f"LOGFILE {job.logfile or 'none'} on {socket.gethostname()}; {advice}"
     )
+    return text.replace(job.mark, "")
 
 
 def _resolve(job: Job, folders: List[str]) -> Job:
     """Return the job with its ``$ENV{}`` references replaced; APP_WORKER_DIR tells where its module lies."""
-    text = partial(resolve_env, environment=os.environ)
+    text = partial(resolve_env, environment=os.environ, mark=job.mark)
     module = text(job.module)
     if not os.environ.get("APP_WORKER_DIR"):
         os.environ["APP_WORKER_DIR"] = find_folder(folders, module)

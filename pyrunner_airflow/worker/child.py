@@ -16,10 +16,22 @@ import sys
 from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Callable, Dict, Iterator, List, Mapping, MutableMapping, NamedTuple, NoReturn, Type
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    MutableMapping,
+    NamedTuple,
+    NoReturn,
+    Set,
+    Type,
+)
 
 from ..values import Allowed, Codec, ContextValueError
-from .app import App, AppError, Run, app_environment, find_app, find_interpreter, resolve_env
+from .app import App, AppError, Run, app_environment, env_names, find_app, find_interpreter, resolve_env
 from .attempt import (
     FAILED,
     FINAL,
@@ -34,7 +46,7 @@ from .attempt import (
     text_of,
     traceback_of,
 )
-from .protocol import CUT_OFF, Host, HostGone
+from .protocol import CUT_OFF, Host, HostGone, MessageTooLong
 
 # Any Python must understand this, to say that it is too old. The package gets into no sys.path: what lies
 # beside it there is Airflow's.
@@ -58,6 +70,8 @@ run_in_interpreter(int(door), int(interruptions))
 TOO_OLD = b"too old: "
 """What an interpreter sends over the door, before its version, that cannot run a worker."""
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_MAX_TEXT = 1 << 20
+"""How much of an exception's text and traceback is told."""
 _OF_OUR_PYTHON = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"})
 
 
@@ -107,7 +121,7 @@ class Interruptions:
     def _take(self) -> bool:
         try:
             name, text = json.loads(os.read(self._descriptor, 1 << 16))
-        except (BlockingIOError, ValueError):  # there is nothing; or its other end was closed
+        except (OSError, ValueError):  # there is nothing; or one of its ends was closed
             return False
         cls = self._types.get(name) or type(name, (WorkerInterrupted,), {"__module__": __name__})
         self._pending = cls(text)
@@ -143,8 +157,8 @@ class InAirflow(NamedTuple):
     (``final``)."""
     connect: Callable[[Host], object]
     """Has the worker's own calls to Airflow go through the task's process."""
-    mask: Callable[[Mapping[str, str]], object]
-    """Told environment variables, keeps secrets among them out of the log."""
+    mask: Callable[[Mapping[str, str]], Set[str]]
+    """Told environment variables, keeps secrets among them out of the log, and returns these."""
     dump: Callable[[BaseException], Any]
     """Makes of an exception what the task's process can raise; None if it cannot."""
 
@@ -170,7 +184,11 @@ class HostContext(MutableMapping[str, Any]):
             data, orders = self._codec.encode(value)
         except ContextValueError as error:
             raise ContextValueError(f"context[{key!r}]: {error}") from error
-        self._host.ask("set", key, data, orders)
+        try:
+            self._host.ask("set", key, data, orders)
+        except MessageTooLong as error:
+            hint = "keep it in a file, and its path in the context"
+            raise ContextValueError(f"context[{key!r}]: {error}: {hint}") from None
 
     def __delitem__(self, key: str) -> None:
         if not isinstance(key, str):
@@ -219,10 +237,10 @@ def run_in_fork(
     def run() -> Outcome:
         before = dict(os.environ)
         with process.interruptions.allowed():
-            app, environment = _prepare(job, host)
-            airflow.mask(environment)
+            app, environment = _prepare(job, host, airflow.mask)
+            _check_logfile(job, airflow.mask(os.environ))
             if job.python is not None:
-                _become(find_interpreter(job.python, app), before, environment, door, interruptions)
+                _become(find_interpreter(job.python, app), before, environment, host, door, interruptions)
         return process.run(job, app)
 
     process.tell(job, run, airflow.dump)
@@ -264,7 +282,7 @@ class _Process:
             host.log,
             host.print if takes_output else None,
             interruptions.allowed,
-            lambda job: host.ask("begin", job._asdict()),
+            lambda job: host.ask("begin", job.module, job.worker, job.logfile),
         )
 
     def run(self, job: Job, app: App) -> Outcome:
@@ -279,12 +297,13 @@ class _Process:
         except BaseException as error:  # an interruption of before there was a worker
             outcome = Outcome(FAILED, error)
         raised = outcome.error
-        told: Dict[str, Any] = {**outcome._asdict(), "error": None}
+        told = None
         if raised is not None:
-            texts = type(raised).__name__, text_of(raised), traceback_of(raised)
-            told["error"] = [self._role(raised), *texts, dump(raised)]
+            texts = type(raised).__name__, text_of(raised)[:_MAX_TEXT], traceback_of(raised)[-_MAX_TEXT:]
+            dumped = dump(raised) or ""
+            told = [self._role(raised), *texts, dumped if len(dumped) < _MAX_TEXT else None]
         try:
-            self._host.ask("end", told)
+            self._host.ask("end", outcome.code, outcome.report, outcome.started, told)
         except HostGone:
             sys.exit(CUT_OFF)
         _end_process_pools()
@@ -311,11 +330,11 @@ def _end_process_pools() -> None:
                 value.shutdown()
 
 
-def _prepare(job: Job, host: Host) -> tuple[App, Dict[str, str]]:
+def _prepare(job: Job, host: Host, mask: Callable[[Mapping[str, str]], object]) -> tuple[App, Dict[str, str]]:
     """Set the app's environment and working directory."""
     app = find_app(job.list_path, job.app_root, job.cwd)
     run = Run(job.run_id, job.logical_date, job.run_time)
-    environment = app_environment(app, run, job.writable_folder, partial(host.log, "WARN"))
+    environment = app_environment(app, run, job.writable_folder, partial(host.log, "WARN"), mask)
     for name, value in job.env.items():
         environment[name] = resolve_env(value, {**os.environ, **environment})
     os.environ.pop("APP_WORKER_DIR", None)  # another app's, if this one has none
@@ -324,8 +343,22 @@ def _prepare(job: Job, host: Host) -> tuple[App, Dict[str, str]]:
     return app, environment
 
 
+def _check_logfile(job: Job, secrets: Set[str]) -> None:
+    for name in env_names(job.logfile or "", job.mark):
+        if os.environ.get(name) in secrets:
+            raise AppError(
+                f"LOGFILE: $ENV{{{name}}} is a secret, which the file's name would show to everybody: "
+                f"name the file without it"
+            )
+
+
 def _become(
-    python: str, before: Dict[str, str], environment: Dict[str, str], door: socket.socket, interruptions: int
+    python: str,
+    before: Dict[str, str],
+    environment: Dict[str, str],
+    host: Host,
+    door: socket.socket,
+    interruptions: int,
 ) -> NoReturn:
     """
     Let an interpreter take this process's place.
@@ -339,6 +372,7 @@ def _become(
         if name.startswith("AIRFLOW_CTX_")
         or not (name in _OF_OUR_PYTHON or name.startswith(("AIRFLOW_", "_AIRFLOW_")))
     }
+    host.ask("become")
     command = [python, "-c", _BOOT, _PACKAGE, str(door.fileno()), str(interruptions)]
     for descriptor in (door.fileno(), interruptions):
         os.set_inheritable(descriptor, True)

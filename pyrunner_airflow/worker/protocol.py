@@ -13,10 +13,12 @@ from __future__ import annotations
 import array
 import json
 import os
+import re
 import socket
 from typing import Any, Dict, List, Type
 
-from ..values import ContextValueError
+from ..values import ContextValueError, fits, is_encoded
+from .context import MAX_KEY_LENGTH, RESERVED_PREFIX
 
 
 class HostError(RuntimeError):
@@ -30,8 +32,38 @@ class HostGone(HostError):
         super().__init__("the task's process is gone, or the descriptors were closed that lead to it")
 
 
+class MessageTooLong(HostError):
+    """A message of more than :data:`MAX_MESSAGE`, which was not sent."""
+
+
+class NoQuestion(Exception):
+    """What a worker's process did with its way to the task's process that is no question."""
+
+
 CUT_OFF = 213
 """The exit status of a process that cannot tell its outcome."""
+MAX_MESSAGE = 128 << 20
+"""The length of the longest question, in bytes: room for a value of 50 MB, whose JSON may be longer."""
+_PIECE = 16 << 20
+"""How much is logged or printed at once: JSON may need six times as much."""
+_KEY = re.compile(f"(?!{re.escape(RESERVED_PREFIX)}).{{1,{MAX_KEY_LENGTH}}}", re.DOTALL)
+_ORDERS = (None, [[str, ...], ...])
+_ERROR = [re.compile("code|final|interrupted|raised|skip"), str, str, str, (None, str)]
+QUESTIONS: Dict[str, List[Any]] = {
+    "get": [str],
+    "set": [_KEY, is_encoded, _ORDERS],
+    "delete": [str],
+    "has": [str],
+    "keys": [],
+    "log": [re.compile("DEBUG|INFO|SUCCESS|WARN|ERROR"), str],
+    "print": [re.compile("stdout|stderr"), str],
+    "airflow": [str],
+    "become": [],
+    "start": [],
+    "begin": [str, str, (None, str)],
+    "end": [int, str, bool, (None, _ERROR)],
+}
+"""What may be asked, and the shapes of its arguments: see :func:`~pyrunner_airflow.values.fits`."""
 _ERRORS: Dict[str, Type[Exception]] = {"KeyError": KeyError, "ContextValueError": ContextValueError}
 
 
@@ -54,15 +86,20 @@ class Host:
         Return the answer of the task's process.
 
         :raises KeyError, ContextValueError: as the context raises them.
+        :raises MessageTooLong: if the question cannot be sent.
         :raises HostError: if the task's process could not do what was asked.
         :raises HostGone: if it cannot be reached.
         """
+        line = to_line(question)
+        if len(line) > MAX_MESSAGE:
+            size = f"{len(line) / 2**20:,.0f} MB as JSON, more than the limit of {MAX_MESSAGE >> 20} MB"
+            raise MessageTooLong(f"the task's process is told {size}")
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = self._connect()
         try:
-            connection.send(question)
+            connection.send(line)
             answer = connection.receive()
         except OSError as error:
             raise HostGone from error
@@ -74,11 +111,13 @@ class Host:
 
     def log(self, level: str, text: str) -> None:
         """Log a line; it is logged when this returns, so that nothing that is printed later overtakes it."""
-        self.ask("log", level, text)
+        for start in range(0, len(text) or 1, _PIECE):
+            self.ask("log", level, text[start : start + _PIECE])
 
     def print(self, stream: str, lines: bytes) -> None:
         """Print lines to the task's standard output or error: to the log, when this returns."""
-        self.ask("print", stream, lines.decode("utf-8", "replace"))
+        for start in range(0, len(lines), _PIECE):
+            self.ask("print", stream, lines[start : start + _PIECE].decode("utf-8", "replace"))
 
     def _connect(self) -> Connection:
         ours, theirs = socket.socketpair()
@@ -94,9 +133,9 @@ class Connection:
         self._socket = connection
         self._lines = connection.makefile("rb")
 
-    def send(self, message: Any) -> None:
+    def send(self, line: bytes) -> None:
         """Send a message."""
-        self._socket.sendall(to_line(message))
+        self._socket.sendall(line)
 
     def receive(self) -> Any:
         """Wait for the next message."""
@@ -116,6 +155,22 @@ def from_line(line: bytes) -> Any:
     return json.loads(line.decode("utf-8", "surrogatepass"))
 
 
+def read_question(line: bytes) -> List[Any]:
+    """Return what is asked, and the arguments; raises NoQuestion, if it is not one of :data:`QUESTIONS`."""
+    try:
+        what, *arguments = from_line(line)
+        if type(what) is str and fits([what, *arguments], [str, *QUESTIONS[what]]):
+            return [what, *arguments]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    raise no_question(line)
+
+
+def no_question(written: bytes) -> NoQuestion:
+    """Return what to raise about something else that was written."""
+    return NoQuestion(f"it wrote {written[:100]!r} to a descriptor that is nothing but its way to Airflow")
+
+
 def send_socket(door: socket.socket, connection: socket.socket) -> None:
     """Send a copy of a socket over the door."""
     descriptors = array.array("i", [connection.fileno()])
@@ -128,4 +183,9 @@ def send_socket(door: socket.socket, connection: socket.socket) -> None:
 def receive_socket(door: socket.socket) -> socket.socket | bytes:
     """Return the socket that came over the door; where no socket came, the bytes."""
     data, descriptors, _, _ = socket.recv_fds(door, 256, 1)
-    return socket.socket(fileno=descriptors[0]) if descriptors else data
+    for descriptor in descriptors:
+        try:
+            return socket.socket(fileno=descriptor)
+        except OSError:  # it is something else
+            os.close(descriptor)
+    return data

@@ -5,12 +5,14 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.serialization.serialized_objects import DagSerialization
 
 from pyrunner_airflow import LstError, PyRunnerDag, WorkerOperator
+from pyrunner_airflow.worker.app import resolve_env
 
 SAMPLE = Path(__file__).parents[2] / "example_lst/my_sample_app/config/my_sample_app.lst"
 
@@ -97,6 +99,77 @@ class TestTheRow:
     def test_task_id_is_the_id_and_what_a_task_id_may_have_of_the_name(self, task_of, name, task_id):
         task = task_of(f"7|-1|1|0|{name}|workers|Work")
         assert (task.task_id, task.task_display_name) == (task_id, name.strip())
+
+
+class TestReferencesToVariables:
+    """Only those that stand in the list are resolved: a parameter's text stays what it is."""
+
+    ENVIRONMENT: ClassVar = {"A": "a", "PASSWORD": "secret"}
+    WHO: ClassVar = {
+        "params": {"who": "$ENV{PASSWORD}", "brace": "{PASSWORD}", "yes": True},
+        "ds": "2026-01-02",
+    }
+
+    @pytest.fixture
+    def rendered(self, dag_of):
+        """Return a row's columns as they are shown, and as its worker gets them."""
+
+        def render(row, *lines, **dag_kwargs):
+            dag = dag_of(*lines, row, **dag_kwargs)
+            task = dag.tasks[0].prepare_for_execution()
+            for _ in range(2):  # as a callback may have it done once more
+                task.render_template_fields(self.WHO, dag.get_template_env())
+            shown = {name: getattr(task, name) for name in task.template_fields}
+            return shown, {name: self.resolved(value, task.mark) for name, value in task.marked.items()}
+
+        return render
+
+    def resolved(self, value, mark):
+        if isinstance(value, list):
+            return [self.resolved(text, mark) for text in value]
+        return value and resolve_env(value, self.ENVIRONMENT, mark)
+
+    @pytest.mark.parametrize(
+        ("argument", "shown", "resolved"),
+        [
+            ("{{ params.who }}", "$ENV{PASSWORD}", "$ENV{PASSWORD}"),
+            ("$ENV{A}-{{ params.who }}", "$ENV{A}-$ENV{PASSWORD}", "a-$ENV{PASSWORD}"),
+            ("$ENV{PASSWORD}{{ params.who }}", "$ENV{PASSWORD}$ENV{PASSWORD}", "secret$ENV{PASSWORD}"),
+            ("$ENV{% if 1 %}{{ params.brace }}{% endif %}", "$ENV{PASSWORD}", "$ENV{PASSWORD}"),
+            ("{% if params.yes %}$ENV{A}{% endif %}", "$ENV{A}", "a"),
+            ("{% if not params.yes %}$ENV{B}{% endif %}x", "x", "x"),
+            ("{% filter upper %}$ENV{A}{% endfilter %}", "$ENV{A}", "a"),
+            ("{% raw %}$ENV{A}{% endraw %}", "$ENV{A}", "a"),
+            ("$ENV{A} {{ ds }}", "$ENV{A} 2026-01-02", "a 2026-01-02"),
+        ],
+    )
+    def test_among_templates(self, rendered, argument, shown, resolved):
+        row = f"1|-1|1|0|A|workers|Work|{argument}|{argument}"
+        for native in (False, True):
+            as_shown, as_resolved = rendered(row, render_template_as_native_obj=native)
+            assert (as_shown["op_args"], as_shown["logfile"]) == ([shown], shown)
+            assert (as_resolved["op_args"], as_resolved["logfile"]) == ([resolved], resolved)
+
+    def test_in_the_text_of_a_command(self, rendered):
+        row = "1|-1|1|0|A|pyrunner|ShellWorker|echo $ENV{A}, {{ params.who }}|"
+        shown, resolved = rendered(row)
+        assert shown["arguments_text"] == "echo $ENV{A}, $ENV{PASSWORD}"
+        assert resolved["arguments_text"] == "echo a, $ENV{PASSWORD}"
+
+    def test_in_the_names_of_module_and_worker(self, rendered):
+        shown, resolved = rendered("1|-1|1|0|A|$ENV{A}.b|$ENV{A}||")
+        assert (shown["module_name"], shown["worker_name"]) == ("$ENV{A}.b", "$ENV{A}")
+        assert (resolved["module_name"], resolved["worker_name"]) == ("a.b", "a")
+
+    def test_where_templates_are_left_as_they_are(self, rendered):
+        options = "#AIRFLOW pyrunner.templates = false"
+        shown, resolved = rendered("1|-1|1|0|A|workers|Work|$ENV{A} {{ ds }}|$ENV{A}{#1}.log", options)
+        assert (shown["op_args"], shown["logfile"]) == (["$ENV{A} {{ ds }}"], "$ENV{A}{#1}.log")
+        assert (resolved["op_args"], resolved["logfile"]) == (["a {{ ds }}"], "a{#1}.log")
+
+    def test_arguments_are_texts_also_where_the_dag_renders_to_objects(self, rendered):
+        shown, _ = rendered("1|-1|1|0|A|workers|Work|{{ 7 }},{{ [1] }}", render_template_as_native_obj=True)
+        assert shown["op_args"] == ["7", "[1]"]
 
 
 class TestTheDag:

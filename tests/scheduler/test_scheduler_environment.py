@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,18 +16,28 @@ pytestmark = pytest.mark.slow
 STOCK_PROFILE = Path(__file__).parents[2] / "example_lst/retry_with_wait/config/app_profile"
 PASSWORD = "q7-Zulu-Password-93"
 PLACE = "Ponta-Delgada-27"
+KEY_LINE = "x4  Zulu-Key 61"
 PROFILE = f"""
 export APP_NAME="secrets"
 export APP_ROOT_DIR="$(cd $(dirname ${{BASH_SOURCE}})/..; pwd)"
-export APP_DB_PASSWORD="{PASSWORD}"
 export APP_PLACE="{PLACE}"
+set -x
+export APP_DB_PASSWORD="{PASSWORD}"
+export APP_PRIVATE_KEY="-----BEGIN KEY-----
+{KEY_LINE}
+-----END KEY-----"
+local_password="{PASSWORD}"
 """
 ROWS = """
-1|-1|1|0|Show Arguments|workers|Show|{{ ds }},$ENV{APP_PLACE},$ENV{APP_DB_PASSWORD},plain|
+#AIRFLOW tasks.6.pyrunner.python = "PYTHON"
+1|-1|1|0|Show Arguments|workers|Show|{{ ds }},$ENV{APP_PLACE},$ENV{APP_DB_PASSWORD},{{ params.who }}|
 2|-1|1|0|Print|workers|Print||
 3|-1|1|0|Echo|pyrunner|ShellWorker|echo "login with $ENV{APP_DB_PASSWORD} and $APP_DB_PASSWORD"|
 4|-1|1|0|Raise|workers|Raise||
-"""
+5|-1|1|0|Echo Parameter|pyrunner|ShellWorker|echo '{{ params.who }}', twice|
+6|-1|1|0|Raise Elsewhere|workers|Raise||
+7|-1|1|0|Name A File|workers|Print||$ENV{APP_DB_PASSWORD}.log
+""".replace("PYTHON", sys.executable)
 WORKERS = """
 import os
 import sys
@@ -41,20 +52,26 @@ class Print(Worker):
         print("printed: " + os.environ["APP_DB_PASSWORD"])
         print("to stderr: " + os.environ["APP_DB_PASSWORD"], file=sys.stderr)
         self.logger.info("logged: " + os.environ["APP_DB_PASSWORD"])
+        print(os.environ["APP_PRIVATE_KEY"])
 
 class Raise(Worker):
     def run(self):
-        raise ValueError("cannot log in with " + os.environ["APP_DB_PASSWORD"])
+        print(os.environ["APP_PRIVATE_KEY"])
+        raise ValueError("cannot log in with " + os.environ["APP_DB_PASSWORD"], os.environ["APP_PRIVATE_KEY"])
 """
+CONF = {"who": "$ENV{APP_DB_PASSWORD}"}
 DUE = datetime(2026, 1, 31, 12, 30, 15, tzinfo=UTC)
 
 
 class TestArguments:
-    JOB = Job("secrets", ROWS, WORKERS, {"config/app_profile": PROFILE}, due=DUE)
+    JOB = Job("secrets", ROWS, WORKERS, {"config/app_profile": PROFILE}, due=DUE, conf=CONF)
 
-    def test_templates_and_variables_arrive_resolved(self, run, app):
+    def test_templates_and_variables_arrive_resolved_and_a_parameter_as_it_is(self, run, app):
         assert run.states()["1_show_arguments"] == "success"
-        assert app.notes() == [["argv", ["2026-01-31", PLACE, PASSWORD, "plain"]]]
+        assert app.notes() == [["argv", ["2026-01-31", PLACE, PASSWORD, CONF["who"]]]]
+
+    def test_a_command_gets_a_parameter_as_it_is(self, run):
+        assert "$ENV{APP_DB_PASSWORD}, twice" in run.log("5_echo_parameter")
 
     def test_rendered_fields_show_the_template_rendered_and_the_variables_by_name(self, run):
         arguments = run.rendered("1_show_arguments")["op_args"]
@@ -70,15 +87,24 @@ class TestArguments:
         assert "login with *** and ***" in run.log("3_echo")
 
     def test_a_secret_in_an_exception_is_masked_in_the_log(self, run):
-        assert run.states()["4_raise"] == "failed"
-        assert "failed: ValueError: cannot log in with ***; attempt 1 of 1" in run.log("4_raise")
+        for row in ("4_raise", "6_raise_elsewhere"):
+            assert run.states()[row] == "failed"
+            assert "failed: ValueError: ('cannot log in with ***', '***" in run.log(row)
 
-    @pytest.mark.parametrize("value", [PASSWORD, PLACE], ids=["secret", "plain"])
+    def test_what_a_profile_prints_is_masked_too(self, run):
+        assert "export APP_DB_PASSWORD=***" in run.log("2_print")
+        assert "local_password=***" in run.log("2_print")
+
+    def test_a_secret_cannot_name_a_logfile(self, run):
+        assert run.states()["7_name_a_file"] == "failed"
+        assert "LOGFILE: $ENV{APP_DB_PASSWORD} is a secret" in run.log("7_name_a_file")
+
+    @pytest.mark.parametrize("value", [PASSWORD, PLACE, "Zulu-Key"], ids=["secret", "plain", "key"])
     def test_no_value_is_stored_in_airflow(self, run, airflow, value):
         # Not what Airflow's components print: LocalExecutor repeats all task logs there, unmasked.
         logs = (airflow.home / "logs" / f"dag_id={run.dag_id}").rglob("*.log")
         stored = [dump(airflow.database), *(path.read_text() for path in logs)]
-        assert [run.dag_id in text for text in stored] == [True] * 5  # the database, and each row's log
+        assert [run.dag_id in text for text in stored] == [True] * 8  # the database, and each row's log
         assert [text for text in stored if value in text] == []
 
 

@@ -11,7 +11,7 @@ import pandas
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from pyrunner_airflow.values import Allowed, Codec, ContextValueError
+from pyrunner_airflow.values import Allowed, Codec, ContextValueError, is_encoded
 from pyrunner_airflow.values.codec import ORDERS_LENGTH
 from tests.context_values import (
     DEEPEST,
@@ -47,6 +47,7 @@ def assert_travels(value, codec=CODEC):
     before = image(value)
     encoded = codec.encode(value)
     assert_is_plain_json(encoded.data)
+    assert is_encoded(encoded.data)
     for stored in (encoded, json.loads(json.dumps(encoded)), as_in_jsonb(encoded)):
         assert image(codec.decode(*stored)) == before
     assert image(value) == before

@@ -449,6 +449,24 @@ class TestEnvironmentReferences:
         write(root / "workers" / "workers.py", source(self.ECHO))
         assert said(root, arguments=["$ENV{A}"])[0] == ["$ENV{B}"]
 
+    def test_only_references_with_the_jobs_mark_are_resolved(self, run):
+        arguments = ["$ENV{77A}", "$ENV{A} and $ENV{77A}"]
+        ran = run(
+            self.ECHO,
+            arguments=arguments,
+            arguments_text=",".join(arguments),
+            logfile="$ENV{A}$ENV{77A}.log",
+            mark="77",
+            env={"A": "a"},
+        )
+        assert ran.context["said"][:2] == [["a", "$ENV{A} and a"], "a,$ENV{A} and a"]
+        assert ran.context["said"][2].endswith("/$ENV{A}a.log")
+
+    def test_the_mark_is_not_shown(self, root):
+        ran = run_row(root, module="$ENV{77M}", logfile="$ENV{77A}.log", mark="77", env={"A": "a"})
+        assert "($ENV{M}.W)" in ran.report
+        assert "LOGFILE $ENV{A}.log on" in ran.report
+
     def test_a_variable_of_the_list_may_refer_to_the_profiles_and_to_those_before_it(self, root):
         write(root / "config" / "app_profile", "export APP_A=a")
         write(root / "workers" / "workers.py", source(self.ECHO))

@@ -329,6 +329,20 @@ class TestFile:
         run("def run(self): print('x')", logfile=logfile)
         assert sorted(path.name for path in root.iterdir()) == ["workers"]
 
+    def test_a_secret_is_no_part_of_its_name(self, run, root):
+        ran = run(
+            "def run(self): pass",
+            env={"APP_PASSWORD": "Zulu-93", "APP_SAME": "Zulu-93"},
+            mask=lambda variables: {text for name, text in variables.items() if name == "APP_PASSWORD"},
+            logfile="$ENV{APP_SAME}.log",
+        )
+        assert (ran.code, ran.outcome.started, "Zulu-93" in ran.report) == (905, False, False)
+        assert (
+            "failed: AppError: LOGFILE: $ENV{APP_SAME} is a secret, which the file's name would "
+            in ran.report
+        )
+        assert not list(root.rglob("*.log"))
+
     def test_the_tasks_process_keeps_no_descriptor_open(self, run):
         descriptors = len(os.listdir("/proc/self/fd"))
         run("def run(self): return 5", logfile="x.log", max_attempts=2)

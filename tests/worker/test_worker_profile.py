@@ -254,6 +254,18 @@ class TestOddProfiles:
         assert variables("echo out; echo err >&2; export APP_X=1", warnings=warnings)["APP_X"] == "1"
         assert warnings == [f"{root}/config/app_profile printed: out\nerr"]
 
+    @pytest.mark.parametrize("end", ["true", "exit"])
+    def test_what_it_has_set_is_told_before_what_it_printed(self, root, end):
+        """Lest a secret be logged before it is masked."""
+        write(root / "config" / "app_profile", f"set -x; export APP_A='1 2' B=2; local_c=3; {end}")
+        variables, told = {}, []
+        app = find_app(str(root / "config/job.lst"))
+        try:
+            app_environment(app, RUN, "/none", lambda _: told.append(dict(variables)), variables.update)
+        except AppError:
+            told.append(dict(variables))
+        assert [told[0][name] for name in ("APP_A", "B", "local_c")] == ["1 2", "2", "3"]
+
     def test_it_may_print_much(self, variables):
         """More than a pipe holds."""
         warnings = []

@@ -36,6 +36,11 @@ def test_an_exception_of_several_lines_stays_one_line(report):
     assert report(r"raise ValueError('bad row:\n\n  a,b\r\n')").startswith("ValueError: bad row: a,b; ")
 
 
+def test_a_long_text_is_cut_between_words(report):
+    """A mask would not know half a secret."""
+    assert report("raise ValueError('a ' * 400 + 'b' * 400)").startswith(f"ValueError: {'a ' * 399}a...; ")
+
+
 def test_an_exception_without_a_text_is_its_name(report):
     assert report("raise KeyError").startswith("KeyError; ")
 

@@ -145,6 +145,7 @@ def make_job(root, list_name="config/job.lst", **fields):
         "arguments": [],
         "arguments_text": None,
         "logfile": None,
+        "mark": "",
         "attempt": 1,
         "max_attempts": 1,
         "retry_wait_time": 0,
@@ -152,7 +153,9 @@ def make_job(root, list_name="config/job.lst", **fields):
     return Job(list_path=str(root / list_name), **{**defaults, **fields})
 
 
-def run_row(root, context=None, python=None, env=None, airflow=None, on_log=None, printed=None, **fields):
+def run_row(
+    root, context=None, python=None, env=None, airflow=None, on_log=None, printed=None, mask=None, **fields
+):
     """
     Run one attempt of a row in the app at ``root``; in an interpreter of its own, where one is named.
 
@@ -169,7 +172,7 @@ def run_row(root, context=None, python=None, env=None, airflow=None, on_log=None
     kept = context if isinstance(context, MemoryContext) else MemoryContext(context)
     lines = []
     exceptions = {"skip": AirflowSkipException, "final": AirflowFailException}
-    around = InAirflow(airflow, {}, exceptions, lambda _: None, lambda _: None, dump_error)
+    around = InAirflow(airflow, {}, exceptions, lambda _: None, mask or (lambda _: set()), dump_error)
 
     def log(level, text):
         lines.append((level, text))

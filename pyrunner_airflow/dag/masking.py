@@ -1,0 +1,54 @@
+"""Keeping secrets that environment variables hold out of the tasks' logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
+
+from airflow.sdk import conf
+from airflow.sdk.log import mask_secret
+
+# Airflow's own list of sensitive names and more, as whole words: TOKENIZERS_PARALLELISM is none, and PWD by
+# itself is the working directory.
+_SECRET_NAME = re.compile(
+    "(^|_)("
+    "access_?key|api_?key|auth_?header|authorization|bearer|connection_?string|credential|cred|dsn"
+    "|keyfile_?dict|pass|passphrase|passwd|password|private_?key|secret|service_?account|service_?key|token"
+    "|webhook_?url"
+    ")s?(_|$)|_pwd(_|$)|_conn$",
+    re.IGNORECASE,
+)
+_URL_PASSWORD = re.compile(r"://[^\s/:@]*:([^\s/]+)@")
+
+
+def mask_secrets(variables: Mapping[str, str]) -> set[str]:
+    """
+    Mask what variables hold that are named like secrets, and passwords in URLs, in the task's log.
+
+    Airflow sees to its own variables, and masks no value that is too short to mean something.
+
+    :returns: what is masked.
+    """
+    words = [
+        word.strip().lower() for word in conf.get("core", "sensitive_var_conn_names", fallback="").split(",")
+    ]
+    secrets: set[str] = set()
+    for name, value in variables.items():
+        if name.startswith("AIRFLOW"):
+            continue
+        value = value.encode("utf-8", "backslashreplace").decode()  # as the log shows it
+        if _SECRET_NAME.search(name) or any(word and word in name.lower() for word in words):
+            secrets.update(_forms(value))
+        for password in _URL_PASSWORD.findall(value):
+            secrets.update(_forms(password), _forms(unquote(password)))
+    secrets.discard("")
+    if secrets:
+        mask_secret([*secrets])
+    return secrets
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Return a secret as it may be logged: as it is, in one line, as Python writes it, by the line."""
+    yield from (secret, " ".join(secret.split()), repr(secret)[1:-1])
+    yield from map(str.strip, secret.splitlines())
