@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from typing import TYPE_CHECKING
 
 from pyrunner_airflow.check.evaluator import HOOKS, flow_of
@@ -21,12 +20,14 @@ from pyrunner_airflow.worker.app import find_folder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pyrunner_airflow.tasklist import TaskList, TaskRow
+    from pyrunner_airflow.tasklist import Diagnostic, TaskList, TaskRow
 
     Rows = Sequence[TaskRow]
+    Problems = Sequence[Diagnostic]
     ReadModules = dict[tuple[str, str], Modules]
 
 _SHOWN = 10
+_OF_OPTIONS = frozenset(("invalid-option", "invalid-toml", "not-utf8", "unknown-option", "unreadable-file"))
 # Decorators that leave a function's result and its parameters as they are.
 _KEEPING = frozenset(("staticmethod", "classmethod", "override"))
 
@@ -37,28 +38,33 @@ class Check:
     lines: the list's own, without line ends.
     path: where it lies, which need not be its source.
     modules: those that have been read, by the folders of their app; lists may share them.
+    errors: the list's own, of which it has what could be read.
 
     diagnostics: of the list and of the files that its workers are in.
     flows: what each row does with the context, by its ID; None where nothing is known of its worker.
     notes: what could not be found out, and why.
     """
 
-    def __init__(self, task_list: TaskList, lines: Sequence[str], path: str, modules: ReadModules) -> None:
-        self._list = task_list
+    def __init__(
+        self, tasks: TaskList, lines: Sequence[str], path: str, modules: ReadModules, errors: Problems = ()
+    ) -> None:
+        self._list = tasks
         self._modules = modules
-        self._reporter = Reporter(task_list.source, lines)
-        self._root, self._folders, self._doubt = find_workers(task_list, path, self._reporter.shown)
+        self._reporter = Reporter(tasks.source, lines)
+        self._root, self._folders, self._doubt = find_workers(tasks, path, self._reporter.shown)
+        if any(error.code in _OF_OPTIONS for error in errors):
+            self._doubt = f"{tasks.source}: its options have errors, and may say where its workers lie"
         self._reporter.is_unsure = self._doubt is not None
         self._unfound: list[str] = []
         self.flows: dict[int, Flow | None] = {}
         self.notes: list[str] = []
         self._read_workers()
-        Ordering(task_list.rows, self.flows, task_list.options.cvar, self._reporter).check()
+        if not errors:  # which are the parents of which
+            Ordering(tasks.rows, self.flows, tasks.options.cvar, self._reporter).check()
         self.diagnostics = self._reporter.diagnostics
-        if self._doubt:
-            unfound = f"; not found there: {', '.join(self._unfound)}" if self._unfound else ""
-            note = f"{self._doubt}; looked for workers in {self._shown(self._folders)}{unfound}"
-            self.notes.insert(0, note)
+        if self._doubt and (self._unfound or not errors):
+            rest = f"; not found there: {', '.join(self._unfound)}" if self._unfound else ""
+            self.notes.insert(0, f"{self._doubt}; looked for workers in {self._shown(self._folders)}{rest}")
 
     def _read_workers(self) -> None:
         for name, rows in _grouped(self._list.rows, "module").items():
@@ -66,7 +72,7 @@ class Check:
             for worker, its_rows in _grouped(rows, "worker").items():
                 try:
                     flow = self._check_worker(module, worker, its_rows) if module else None
-                except RecursionError:  # an expression of a thousand terms, or as many branches
+                except RecursionError:  # as many bases, or names for each other
                     flow = None
                 self.flows.update(dict.fromkeys((row.id for row in its_rows), flow))
 
@@ -76,12 +82,16 @@ class Check:
         modules = self._modules.setdefault(key, Modules(*key))
         module = modules.find(name)
         python = next(filter(None, map(self._list.options.python_of, rows)), None)
+        unasked = f"; nothing was asked of {python}, which runs it"
         report, cell = self._reporter.in_list, (Column.MODULE_NAME, rows)
         if isinstance(module, Module):
             if not isinstance(module.error, SyntaxError):
+                if isinstance(module.error, OSError):
+                    self.notes.append(f"{self._shown([module.file])} can't be read: {module.error.strerror}")
                 return module
             if python:
-                self._note(f"{self._shown([module.file])} is not of this Python's syntax", python)
+                file = self._shown([module.file])
+                self.notes.append(f"{self._list.source}: {file} is not of this Python's syntax{unasked}")
             else:
                 message = f"Python can't read this module: {module.error.msg}"
                 hint = "Mend it: no row whose worker is in it can start."
@@ -99,10 +109,10 @@ class Check:
         elif self._doubt:
             self._unfound.append(name)
         elif python:
-            self._note(f"module {name} is not among the app's", python)
+            self.notes.append(f"{self._list.source}: module {name} is not among the app's{unasked}")
         else:
             top, dot, below = name.partition(".")
-            hint = self._reporter.did_you_mean(top, modules.names(), lambda match: match + dot + below)
+            hint = self._reporter.did_you_mean(top, modules.names, lambda match: match + dot + below)
             folders = self._shown(dict.fromkeys([*self._folders, self._root]))
             hint += f"Looked in {folders}, and among the installed packages."
             report("module-not-found", *cell, f"there is no module {name}", hint)
@@ -120,9 +130,8 @@ class Check:
         if worker is Special.SHELL_WORKER:
             return Flow()
         if worker is Special.WORKER:
-            message = "Worker itself has no method run"
             hint = "Write a class that extends it, and name that."
-            report("no-run", *cell, message, hint)
+            report("no-run", *cell, "Worker itself has no method run", hint)
         elif worker is Special.MISSING:
             known = module.classes
             shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
@@ -131,23 +140,19 @@ class Check:
         elif worker is not Special.UNKNOWN:
             message = f"{name} in {where} is no class that extends Worker"
             if isinstance(worker, Class):
-                where = self._reporter.where(worker)
-                message = f"{worker.node.name} ({where}) does not extend Worker"
+                message = f"{worker.node.name} ({self._reporter.where(worker)}) does not extend Worker"
             report("not-a-worker", *cell, message, "Name a class that extends pyrunner's Worker.")
         return None
-
-    def _note(self, what: str, python: str) -> None:
-        self.notes.append(f"{self._list.source}: {what}; nothing was asked of {python}, which runs it")
 
     def _shown(self, paths: Iterable[str]) -> str:
         return ", ".join(map(self._reporter.shown, paths))
 
 
 def _grouped(rows: Rows, column: str) -> dict[str, list[TaskRow]]:
-    """Return the rows by what is in their module or worker column, if it can be told."""
+    """Return the rows by what is in their module or worker column, if that can be told."""
     groups: dict[str, list[TaskRow]] = {}
     for row in rows:
-        if ENV_OPEN not in (name := getattr(row, column)):
+        if (name := getattr(row, column)) and ENV_OPEN not in name:
             groups.setdefault(name, []).append(row)
     return groups
 
@@ -155,7 +160,11 @@ def _grouped(rows: Rows, column: str) -> dict[str, list[TaskRow]]:
 def _check_class(worker: Class, reporter: Reporter) -> None:
     """Report what is wrong with a class that is a Worker."""
     if not worker.is_open:
-        _check_run_exists(worker, reporter)
+        run = worker.find("run")
+        is_abstract = isinstance(run, Function) and "abstractmethod" in run.decorators
+        if is_abstract or (run is None and Special.SHELL_WORKER not in worker.mro):
+            hint = "Write one: def run(self). It is what the row does."
+            reporter.in_module("no-run", worker, f"{worker.node.name} has no method run", hint)
         _check_hook_names(worker, reporter)
     for phase in ("run", *HOOKS):
         method = worker.find(phase)
@@ -165,23 +174,14 @@ def _check_class(worker: Class, reporter: Reporter) -> None:
                 _check_results(method, phase, reporter)
 
 
-def _check_run_exists(worker: Class, reporter: Reporter) -> None:
-    run = worker.find("run")
-    is_abstract = isinstance(run, Function) and "abstractmethod" in run.decorators
-    if is_abstract or (run is None and Special.SHELL_WORKER not in worker.mro):
-        message = f"{worker.node.name} has no method run"
-        hint = "Write one: def run(self). It is what the row does."
-        reporter.in_module("no-run", worker, message, hint)
-
-
 def _check_hook_names(worker: Class, reporter: Reporter) -> None:
+    modules = {owner.module for owner in worker.classes}
+    mentioned = set(HOOKS).union(*(module.hook_mentions for module in modules))
     for owner in worker.classes:
         for name, method in owner.own.items():
-            if not name.startswith("on_") or name in HOOKS or not isinstance(method, Function):
+            if name in mentioned or not (name.startswith("on_") and isinstance(method, Function)):
                 continue
-            mention = re.compile(rf"(?<!def )\b{name}\b")  # elsewhere than where it is defined
-            is_mentioned = any(mention.search(found.module.text) for found in worker.classes)
-            if is_mentioned or method.decorators or isinstance(method.node, ast.AsyncFunctionDef):
+            if method.decorators or isinstance(method.node, ast.AsyncFunctionDef):
                 continue
             hint = did_you_mean(name, HOOKS, limit=1, cutoff=0.7)
             hint += "PyRunner calls run, on_start, on_success, on_fail, on_exit and on_destroy."
@@ -210,12 +210,9 @@ def _check_results(method: Function, phase: str, reporter: Reporter) -> None:
     is_generator = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in nodes)
     if is_generator or isinstance(method.node, ast.AsyncFunctionDef):
         kind, way = ("generator", "a plain loop") if is_generator else ("coroutine", "asyncio.run(...)")
-        message = (
-            f"{method.name} is a {kind}: called, it does nothing but return one, which is no return code"
-        )
+        message = f"{method.name} is a {kind}: a call does nothing but return one, which is no return code"
         hint = f"Let it be a plain function, with {way} in it."
-        reporter.in_module("invalid-return-code", method, message, hint)
-        return
+        return reporter.in_module("invalid-return-code", method, message, hint)
     for value in (node.value for node in nodes if isinstance(node, ast.Return) and node.value):
         if isinstance(value, ast.Constant) and value.value is True:
             message = f"True is the return code 1: the row fails when {phase} returns it"
@@ -223,8 +220,7 @@ def _check_results(method: Function, phase: str, reporter: Reporter) -> None:
             reporter.in_module("true-is-failure", Site(method.module, value), message, hint)
         elif not _is_code(value):
             message = f"this is no return code: the row fails when {phase} returns it"
-            hint = "Return nothing or 0 for success, a number from 1 for a failure; "
-            hint += "put results into self.context."
+            hint = "Return nothing or 0 for success, 1 or more for a failure; put results into self.context."
             reporter.in_module("invalid-return-code", Site(method.module, value), message, hint)
 
 

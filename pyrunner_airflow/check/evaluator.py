@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from pyrunner_airflow.check.flow import FOLLOWED, PROPERTIES, Calls, Site
-from pyrunner_airflow.check.modules import Function, Special
+from pyrunner_airflow.check.flow import FOLLOWED, PROPERTIES, Calls, Flow, Site
+from pyrunner_airflow.check.modules import Function, Special, last_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyrunner_airflow.check.flow import Arguments, Call, Flow, Value
+    from pyrunner_airflow.check.flow import Arguments, Call, Value
     from pyrunner_airflow.check.modules import Class, FunctionNode, Meaning
 
 HOOKS = ("on_start", "on_success", "on_fail", "on_exit", "on_destroy")
@@ -23,9 +23,9 @@ HOOKS = ("on_start", "on_success", "on_fail", "on_exit", "on_destroy")
 
 SELF, CONTEXT, UNKNOWN = Special.SELF, Special.CONTEXT, Special.UNKNOWN
 # Python's own that look at what they are given, and keep none of it.
-_LOOKERS = """
-    all any bool dict enumerate hasattr id isinstance iter len list print repr set sorted str tuple type
-""".split()  # noqa: SIM905
+_LOOKS = (
+    "all any bool dict enumerate hasattr id isinstance iter len list print repr set sorted str tuple type"
+)
 # What is asked of the keys can as well be asked of the context itself.
 _OF_CONTEXT = {"shared_dict": CONTEXT, "keys": CONTEXT, "interactive": UNKNOWN}
 _SUBSCRIPTS = {ast.Load: "__getitem__", ast.Store: "__setitem__", ast.Del: "__delitem__"}
@@ -38,12 +38,14 @@ def flow_of(worker: Class) -> Flow:
     calls = Calls(worker)
     if worker.is_open:
         calls.flow.escape()
-    for name in ("__init__", "run", *HOOKS):
-        if method := worker.find(name):
-            arguments: Arguments = {0: CONTEXT} if name == "__init__" else {}
-            calls.add_method(method, arguments, is_certain=name != "on_fail")
-        while calls.unread:
-            _Body(calls, calls.unread.popleft()).read()
+    try:
+        for name in ("__init__", "run", *HOOKS):
+            if method := worker.find(name):
+                calls.add_method(method, {0: CONTEXT} if name == "__init__" else {}, name != "on_fail")
+            while calls.unread:
+                _Body(calls, calls.unread.popleft()).read()
+    except RecursionError:  # or an expression of a thousand terms, or as many branches
+        return Flow(is_unknown=True)
     return calls.flow
 
 
@@ -103,6 +105,7 @@ class _Body(ast.NodeVisitor):
             self._flow.escape()
 
     def visit(self, node: ast.AST) -> Value:
+        self._calls.spend(1)
         visitor = getattr(self, f"visit_{type(node).__name__}", self.generic_visit)
         found: Value | None = visitor(node)
         return UNKNOWN if found is None else found
@@ -148,6 +151,7 @@ class _Body(ast.NodeVisitor):
     def visit_FunctionDef(self, node: FunctionNode | ast.Lambda) -> None:
         """Evaluate a function within this one as if it were called sometime."""
         self._use(*getattr(node, "decorator_list", ()), node.args)
+        self._calls.spend(len(self._values))
         inner = Function(self._function.module, node, self._function.owner)
         values = [(name, value) for name, value in self._values.items() if name not in inner.assignments]
         _Body(self._calls, (inner, frozenset(values), False), self._functions).read()
@@ -230,8 +234,7 @@ class _Body(ast.NodeVisitor):
             elif found := self._calls.worker.find(method, after=owner):
                 self._calls.add_method(found, arguments, self._is_certain_here)
             return UNKNOWN
-        holder = self.visit(base)
-        arguments = self._arguments(node)
+        holder, arguments = self.visit(base), self._arguments(node)
         if method and holder is CONTEXT:
             self._calls.hand_on(arguments)
             return self._call_context(method, node, arguments)
@@ -265,7 +268,7 @@ class _Body(ast.NodeVisitor):
         match [name, *arguments.values()]:
             case _ if isinstance(function, Function):
                 self._calls.add(function, arguments, self._is_certain_here)
-            case _ if name in _LOOKERS:
+            case _ if name in _LOOKS.split():
                 for value in arguments.values():
                     self._look(value)
             case ["getattr", Special.SELF, str(attribute), *default] if FOLLOWED.isdisjoint(default):
@@ -309,10 +312,7 @@ class _Body(ast.NodeVisitor):
 
 def _calls(node: ast.expr, name: str) -> bool:
     """Say whether an expression calls something of that name, in whatever module."""
-    if not isinstance(node, ast.Call):
-        return False
-    function = node.func
-    return name == (function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", ""))
+    return isinstance(node, ast.Call) and last_name(node.func) == name
 
 
 def _guards(node: ast.Try | ast.TryStar | ast.With | ast.AsyncWith) -> bool:

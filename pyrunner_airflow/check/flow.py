@@ -35,6 +35,10 @@ _EFFECTS = {
     **dict.fromkeys(("items", "values", "copy", "clear", "popitem", "__iter__", "__len__"), "reads"),
 }
 
+_MOST_STEPS = (
+    300_000  # a second; ten thousand lines take less, or a helper that is called for a thousand keys
+)
+
 
 class Site(NamedTuple):
     """Where in a module something is done."""
@@ -53,13 +57,12 @@ class Flow:
     may_read_more, may_write_more: whether there may be keys that the source does not tell.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_unknown: bool = False) -> None:
         self.reads: dict[str, Site] = {}
         self.writes: dict[str, Site] = {}
         self.gives: set[str] = set()
         self.changes: dict[str, Site] = {}
-        self.may_read_more = False
-        self.may_write_more = False
+        self.may_read_more = self.may_write_more = is_unknown
         self._needed: dict[str, Site] = {}
         self._optional: set[str] = set()
 
@@ -108,7 +111,14 @@ class Calls:
         self.worker = worker
         self.flow = Flow()
         self._made: set[Call] = set()
+        self._steps = 0
         self.unread: deque[Call] = deque()
+
+    def spend(self, steps: int) -> None:
+        """Count steps of work. Raises RecursionError for too many: calls in calls can have endless values."""
+        self._steps += steps
+        if self._steps > _MOST_STEPS:
+            raise RecursionError
 
     def add_method(self, method: Function | Attribute, arguments: Arguments, is_certain: bool) -> None:
         """Add a call of a method of the worker."""
@@ -127,6 +137,7 @@ class Calls:
     def add(self, function: Function, arguments: Arguments, is_certain: bool, first: int = 0) -> None:
         """Add a call of a function; `first` is the number of its first parameter."""
         parameters = function.node.args
+        self.spend(len(function.assignments))
         names = [parameter.arg for parameter in (*parameters.posonlyargs, *parameters.args)]
         only_named = [parameter.arg for parameter in parameters.kwonlyargs]
         known: dict[int | str, str] = {name: name for name in (*names, *only_named)}

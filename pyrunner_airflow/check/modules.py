@@ -7,9 +7,11 @@ import builtins
 import importlib.util
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from enum import Enum
 from functools import cached_property
 from importlib.machinery import PathFinder
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _PLAIN = frozenset(("object", "ABC", "Generic", "Protocol"))
 # Methods by which a class can be anything.
 _DYNAMIC = frozenset(("__getattr__", "__getattribute__", "__init_subclass__", "__new__", "__setattr__"))
+_MOST_BASES = 1000  # each counted once for each way that leads to it
 _PYRUNNER_MODULES = ("pyrunner", "pyrunner.worker", "pyrunner.worker.abstract", "pyrunner.worker.shellworker")
 
 
@@ -77,9 +80,15 @@ class Module(Source):
         return [name for name in self.names if isinstance(self.look_up(name), Class)]
 
     @cached_property
-    def _star_imports(self) -> list[ast.ImportFrom]:
+    def _star_imports(self) -> Iterable[ast.ImportFrom]:
         imports = (node for node in walk(self.tree) if isinstance(node, ast.ImportFrom))
-        return [node for node in imports if node.names[0].name == "*"]
+        return {(node.level, node.module): node for node in imports if node.names[0].name == "*"}.values()
+
+    @cached_property
+    def _imported(self) -> dict[str, str]:
+        """What is imported under each name, by its name where it comes from."""
+        aliases = (node for node in walk(self.tree) if isinstance(node, ast.alias))
+        return {alias.asname or alias.name: alias.name for alias in aliases}
 
     def evaluate(self, node: ast.expr) -> Meaning:
         """Return what an expression on the outermost level stands for."""
@@ -104,8 +113,8 @@ class Module(Source):
     def _look_up(self, name: str) -> Meaning:
         if name in self.names:
             return self._bound(self.names[name], name)
-        imported = [self._import(node, name) for node in self._star_imports]
-        if found := [meaning for meaning in imported if meaning is not Special.MISSING]:
+        imported = (self._import(node, name) for node in self._star_imports)
+        if found := list(islice((meaning for meaning in imported if meaning is not Special.MISSING), 2)):
             return found[0] if len(found) == 1 else Special.UNKNOWN
         if self.hides_names:
             return Special.UNKNOWN
@@ -119,12 +128,10 @@ class Module(Source):
                 return Class(self, node)
             case ast.FunctionDef(decorator_list=[]) | ast.AsyncFunctionDef(decorator_list=[]):
                 return Function(self, node)
-            case ast.Import(names=aliases):
-                whole = next((alias.name for alias in aliases if alias.asname == name), name)
-                return self._modules.find(whole) or Special.UNKNOWN
-            case ast.ImportFrom(names=aliases):
-                original = next(alias.name for alias in aliases if name == (alias.asname or alias.name))
-                found = self._import(node, original)
+            case ast.Import():
+                return self._modules.find(self._imported.get(name, name)) or Special.UNKNOWN
+            case ast.ImportFrom():
+                found = self._import(node, self._imported[name])
                 return Special.UNKNOWN if found is Special.MISSING else found
             case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
                 return self.evaluate(value)
@@ -154,7 +161,7 @@ class Function:
     def decorators(self) -> set[str]:
         """The last names of its decorators; "" for what is no name."""
         nodes: list[ast.expr] = getattr(self.node, "decorator_list", [])
-        return {_last_name(node.func if isinstance(node, ast.Call) else node) for node in nodes}
+        return {last_name(node.func if isinstance(node, ast.Call) else node) for node in nodes}
 
     @cached_property
     def assignments(self) -> Counter[str]:
@@ -193,18 +200,16 @@ class Class:
 
         It has `Special.UNKNOWN` where a base can't be told, or a decorator or metaclass may add anything.
         """
-        self.__dict__["mro"] = (Special.UNKNOWN,)  # what it is for a base that extends this class
+        self.__dict__["mro"] = (unknown := Special.UNKNOWN,)  # for a base that extends this class
         found: list[Class | Special] = [self]
-        keywords = ((keyword.arg, _last_name(keyword.value)) for keyword in self.node.keywords)
+        keywords = ((keyword.arg, last_name(keyword.value)) for keyword in self.node.keywords)
         is_plain = all(keyword == ("metaclass", "ABCMeta") for keyword in keywords)
         if self.node.decorator_list or not is_plain or not _DYNAMIC.isdisjoint(self.own):
-            found.append(Special.UNKNOWN)
+            found.append(unknown)
         for base in map(self.module.evaluate, self.node.bases):
-            found += (
-                base.mro
-                if isinstance(base, Class)
-                else [base if isinstance(base, Special) else Special.UNKNOWN]
-            )
+            found += base.mro if isinstance(base, Class) else [base if isinstance(base, Special) else unknown]
+            if len(found) > _MOST_BASES:
+                return (self, unknown)
         # A class that several bases share comes after all of them.
         return tuple(reversed(dict.fromkeys(reversed(found))))
 
@@ -290,8 +295,9 @@ class Modules:
         spec = PathFinder.find_spec(name, [folder or self._folder])
         return spec.origin if spec else None
 
+    @cached_property
     def names(self) -> list[str]:
-        """Return the top-level modules that the app has."""
+        """The top-level modules that the app has."""
         import pkgutil  # only those who made a mistake pay for it
 
         return sorted({module.name for module in pkgutil.iter_modules([self._folder, self._root])})
@@ -324,5 +330,6 @@ class Modules:
         return PathFinder.find_spec(top, [*map(str, Path(self._root).parents)]) is not None
 
 
-def _last_name(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """Return the last part of a dotted name; "" for what is no name."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

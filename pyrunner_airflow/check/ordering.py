@@ -7,10 +7,9 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pyrunner_airflow.check.flow import Flow, Site
-from pyrunner_airflow.check.reporter import rows_text
 from pyrunner_airflow.tasklist.diagnostics import quote
 from pyrunner_airflow.tasklist.fields import Column
-from pyrunner_airflow.tasklist.graph import layers
+from pyrunner_airflow.tasklist.graph import layers, rows_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -48,8 +47,7 @@ class Ordering:
         self._changers: dict[str, list[_Step]] = defaultdict(list)
         self._unknown = 0
         for step in self._steps:
-            if step.flow.may_write_more:
-                self._unknown |= step.bit
+            self._unknown |= step.bit * step.flow.may_write_more
             for key in step.flow.writes:
                 self._writers[key].append(step)
                 self._writing[key] |= step.bit
@@ -116,8 +114,7 @@ class Ordering:
 
 
 def _steps(rows: Rows, flows: Mapping[int, Flow | None]) -> Iterator[_Step]:
-    unknown = Flow()
-    unknown.escape()
+    unknown = Flow(is_unknown=True)
     ended: dict[int, int] = {}
     for number, row in enumerate(chain.from_iterable(layers(rows))):
         above = 0

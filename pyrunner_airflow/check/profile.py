@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pyrunner_airflow.tasklist.columns import ENV_OPEN
+from pyrunner_airflow.tasklist.files import read_file
 from pyrunner_airflow.worker.app import find_app, worker_folders
 
 if TYPE_CHECKING:
@@ -18,9 +19,8 @@ Workers = tuple[str, list[str], str | None]
 """The root of an app, the folders that may hold its workers, and why a run may use others."""
 
 _MORE = re.compile(r"^[ \t]*(?:source|\.|eval)[ \t]", re.MULTILINE)
-_ASSIGNMENT = re.compile(
-    r"^(?:export[ \t]+)?(APP_WORKER_DIR|APP_ROOT_DIR)=(.*?)[ \t]*(?:#.*)?$", re.MULTILINE
-)
+_ASSIGNMENT = re.compile(r"^(?:export[ \t]+)?(APP_WORKER_DIR|APP_ROOT_DIR)=(.*)", re.MULTILINE)
+_COMMENT = re.compile(r"[ \t]#.*")
 _OWN_FOLDER = re.compile(
     r"\$\([ ]*cd[ ]+\"?\$\([ ]*dirname[ ]+\"?\$\{?BASH_SOURCE(?:\[0\])?\}?\"?[ ]*\)((?:/[.\w-]+)*)/?\"?"
     r"[ ]*(?:;|&&)[ ]*pwd[ ]*\)"
@@ -44,24 +44,21 @@ def find_workers(task_list: TaskList, path: str, shown: Callable[[str], str]) ->
         if not is_sure:
             doubt = f"{source}: only running it shows what APP_WORKER_DIR is"
     elif folder and ENV_OPEN in folder:
-        folder = None
-        doubt = f"{source}: only a run shows what APP_WORKER_DIR of [pyrunner] env is"
+        folder, doubt = None, f"{source}: only a run shows what APP_WORKER_DIR of [pyrunner] env is"
     is_inside = os.path.join(app.root, folder or "").startswith(os.path.join(app.root, ""))
     if folder and not (is_inside or os.path.isdir(folder)):
-        doubt = f"{source}: APP_WORKER_DIR {folder} is not on this machine"
-        folder = None
+        folder, doubt = None, f"{source}: APP_WORKER_DIR {folder} is not on this machine"
     return app.root, worker_folders(app, {"APP_WORKER_DIR": folder} if folder else {}), doubt
 
 
 def worker_folder(profile: str) -> tuple[str | None, bool]:
     """Return APP_WORKER_DIR as the profile at a path sets it, if it does, and whether that is sure."""
     try:
-        with open(profile, "rb") as file:
-            text = file.read().decode(errors="replace")
+        text = read_file(profile).decode(errors="replace")
     except OSError:
         return None, False
     mentions = len(re.findall(r"\bAPP_WORKER_DIR\b", text))
-    assigned = _ASSIGNMENT.findall(text)
+    assigned = [(name, _COMMENT.sub("", value).rstrip(" \t")) for name, value in _ASSIGNMENT.findall(text)]
     folders = [value for name, value in assigned if name == "APP_WORKER_DIR"]
     roots = [value for name, value in assigned if name == "APP_ROOT_DIR"]
     if _MORE.search(text) or mentions > 1 or mentions != len(folders):

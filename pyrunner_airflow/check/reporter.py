@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pyrunner_airflow.tasklist.diagnostics import Problems, did_you_mean
+from pyrunner_airflow.tasklist.diagnostics import Problems, showable
 from pyrunner_airflow.tasklist.fields import Row
-from pyrunner_airflow.tasklist.graph import ranges
+from pyrunner_airflow.tasklist.graph import rows_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     from pyrunner_airflow.check.flow import Site
     from pyrunner_airflow.check.modules import Class, Function
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     Spot = Site | Class | Function
 
 _WARNINGS = ("true-is-failure", "unknown-hook", "unordered-read", "unordered-writes", "unwritten-key")
-# A near match costs a comparison with every name that there is.
-_NEAR_MATCHES = 10
 
 
 class Reporter:
@@ -38,7 +36,7 @@ class Reporter:
         self.is_unsure = False
         self._lines = lines
         self._problems = Problems(source)
-        self._asked = 0
+        self.did_you_mean = self._problems.did_you_mean
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -48,7 +46,8 @@ class Reporter:
     def in_list(self, code: str, column: Column, rows: Sequence[TaskRow], message: str, hint: str) -> None:
         """Report a problem at the first of the rows that have it."""
         first, *others = rows
-        message += f" (also {rows_text(row.id for row in others)})" if others else ""
+        ids = [row.id for row in others if row.id]  # 0 is one that can't be read
+        message += f" (also {rows_text(ids)})" if ids else ""
         place = Row(first.line, self._lines[first.line - 1]).place(column)
         self._report(self._problems, code, place, message, hint)
 
@@ -59,12 +58,7 @@ class Reporter:
 
     def _report(self, problems: Problems, code: str, place: Place, message: str, hint: str) -> None:
         report = problems.warning if self.is_unsure or code in _WARNINGS else problems.error
-        report(code, place, message, hint)
-
-    def did_you_mean(self, name: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
-        """Ask about the first unknown names alone: each is compared with all others."""
-        self._asked += 1
-        return did_you_mean(name, known, shown=shown) if self._asked <= _NEAR_MATCHES else ""
+        report(code, place, showable(message), showable(hint))
 
     def shown(self, path: str) -> str:
         """Return a path as the list's own was given."""
@@ -73,9 +67,3 @@ class Reporter:
     def where(self, spot: Spot) -> str:
         """Return a place in a module as text."""
         return f"{self.shown(spot.module.file)}:{spot.node.lineno}"
-
-
-def rows_text(ids: Iterable[int]) -> str:
-    """Return ``row 4``, or ``rows 2 to 4``."""
-    numbers = set(ids)
-    return f"{'row' if len(numbers) == 1 else 'rows'} {ranges(numbers)}"

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pyrunner_airflow.tasklist.diagnostics import Place
+from pyrunner_airflow.tasklist.files import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +38,7 @@ class Source:
         self.tree = ast.Module([], [])
         self._bytes = b""
         try:
-            with open(file, "rb") as source:
-                self._bytes = source.read()
+            self._bytes = read_file(file)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of escapes in strings: not what is looked for here
                 self.tree = ast.parse(self._bytes)
@@ -65,6 +65,11 @@ class Source:
         """The names of all attributes, of whatever object, that something in it assigns to."""
         attributes = (node for node in walk(self.tree, is_deep=True) if isinstance(node, ast.Attribute))
         return {node.attr for node in attributes if not isinstance(node.ctx, ast.Load)}
+
+    @cached_property
+    def hook_mentions(self) -> frozenset[str]:
+        """The words like ``on_exit`` that stand elsewhere than where they are defined."""
+        return frozenset(re.findall(r"(?<!def )\bon_\w*", self.text))
 
     @cached_property
     def names(self) -> dict[str, ast.AST | None]:

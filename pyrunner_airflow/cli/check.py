@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -12,11 +13,13 @@ from pyrunner_airflow.cli import drawing, lists
 from pyrunner_airflow.cli.codes import CODES
 from pyrunner_airflow.tasklist import LstError, Severity
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean, showable
-from pyrunner_airflow.tasklist.lst import split_lines
+from pyrunner_airflow.tasklist.lst import find_unknown_lists, option_files, split_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from pyrunner_airflow.check.checker import ReadModules
-    from pyrunner_airflow.tasklist import Diagnostic
+    from pyrunner_airflow.tasklist import Diagnostic, TaskList
 
 _PROBLEMS = 1
 _UNREADABLE = 2
@@ -58,22 +61,29 @@ def check(
     for the standard input, which is taken for a list in the current folder. Workers are read, never
     imported.
 
-    The exit code is 0 if there are no problems, 1 if there are, 2 if a file can't be read.
+    The exit code is 0 if there are no problems, or none but those that --select and --ignore leave out; 1 if
+    there are, or if errors of a list itself are left out, which can't be used; 2 if a file can't be read.
     """
     gc.disable()  # a short life with many objects, of which hardly one dies before its end
     found_lists = list(lists.find(paths))
     found: dict[Diagnostic, None] = {}  # once each, notes too: several lists may share a file
     noted: dict[str, None] = {}
     modules: ReadModules = {}
+    are_usable = True
     for path in found_lists:
-        problems, notes = _check(path, modules)
-        found.update(dict.fromkeys(problems))
-        noted.update(dict.fromkeys(notes))
+        looked = look_at(path, modules)
+        found.update(dict.fromkeys(looked.problems))
+        noted.update(dict.fromkeys(looked.notes))
+        are_usable = are_usable and looked.tasks is not None
+    found.update(dict.fromkeys(_unknown_lists(found_lists)))
+    shown = [problem for problem in found if problem.code in (select or CODES) - ignore]
+    if len(shown) < len(found):
+        count = lists.counted(len(found) - len(shown), "problem")
+        noted[f"{count} not shown, as --select and --ignore say"] = None
     for note in noted:
         click.echo(f"note: {showable(note)}", err=True)
-    shown = [problem for problem in found if problem.code in (select or CODES) - ignore]
     if form == "text":
-        _show(shown, len(found_lists))
+        _show(shown, len(found_lists), "No problems" if len(shown) == len(found) else "No other problems")
     elif form == "json":
         click.echo(drawing.as_json(shown))
     elif shown:
@@ -81,21 +91,49 @@ def check(
     gc.freeze()  # nor does the interpreter have to look through them when it ends
     if any(problem.code == "unreadable-file" for problem in found):
         context.exit(_UNREADABLE)
-    context.exit(_PROBLEMS if shown else 0)
+    context.exit(_PROBLEMS if shown or not are_usable else 0)
 
 
-def _check(path: str, modules: ReadModules) -> tuple[tuple[Diagnostic, ...], list[str]]:
-    """Return the problems of a list and of what goes with it, and what could not be found out."""
+class Look(NamedTuple):
+    """What can be told of a list without running it.
+
+    problems: of the list, and of what goes with it.
+    notes: what could not be found out.
+    tasks: the list; None if it has errors of its own.
+    """
+
+    problems: tuple[Diagnostic, ...]
+    notes: list[str]
+    tasks: TaskList | None
+
+
+def look_at(
+    path: str, modules: ReadModules, env: Mapping[str, str] = {}, cvar: Mapping[str, str] = {}
+) -> Look:
+    """Look at a list and at what goes with it.
+
+    modules: those that have been read; lists may share them.
+    env, cvar: what a run adds to the list's own.
+    """
     try:
-        text, task_list = lists.read(path)
-    except LstError as error:
-        return error.diagnostics, []
-    place = lists.STDIN_NAME if path == lists.STDIN else path
-    found = Check(task_list, split_lines(text), place, modules)
-    return (*task_list.warnings, *found.diagnostics), found.notes
+        text, tasks, error = lists.read_as_far_as_possible(path)
+    except LstError as unreadable:
+        return Look(unreadable.diagnostics, [], None)
+    options = tasks.options
+    options = options._replace(env={**options.env, **env}, cvar={**options.cvar, **cvar})
+    errors = error.diagnostics if error else ()
+    found = Check(tasks._replace(options=options), split_lines(text), lists.place(path), modules, errors)
+    return Look((*tasks.warnings, *found.diagnostics), found.notes, None if error else tasks)
 
 
-def _show(problems: list[Diagnostic], count: int) -> None:
+def _unknown_lists(paths: list[str]) -> Iterator[Diagnostic]:
+    """Yield a warning for each table of the options files that hold for lists, if it is for none."""
+    files = dict.fromkeys(file for path in paths for file in option_files(lists.place(path), os.sep))
+    for file in files:
+        yield from find_unknown_lists(file, map(lists.place, paths), lists.find_in)
+
+
+def _show(problems: list[Diagnostic], count: int, none: str) -> None:
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     kinds = {"error": errors, "warning": len(problems) - errors}
     counts = [lists.counted(number, kind) for kind, number in kinds.items() if number]
@@ -104,4 +142,4 @@ def _show(problems: list[Diagnostic], count: int) -> None:
         click.echo(drawing.as_text(problems))
         click.echo(f"\n{' and '.join(counts)} in {where}.")
     else:
-        click.echo(f"No problems in {where}.")
+        click.echo(f"{none} in {where}.")

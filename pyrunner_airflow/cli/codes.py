@@ -7,7 +7,7 @@ CODES = frozenset(
     invalid-option invalid-parent invalid-python invalid-return-code invalid-template invalid-toml
     missing-columns missing-value module-ends-in-py module-not-found no-rows no-run not-a-worker
     not-front-matter not-utf8 path-in-arguments run-with-parameters self-parent shell-list
-    standard-module true-is-failure unknown-hook unknown-option unknown-parent unknown-task
-    unordered-read unordered-writes unreadable-file unwritten-key
+    standard-module true-is-failure unknown-hook unknown-list unknown-option unknown-parent
+    unknown-task unordered-read unordered-writes unreadable-file unwritten-key
     """.split()  # noqa: SIM905
 )

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from pyrunner_airflow.discovery.folder import find_lists
-from pyrunner_airflow.tasklist import TaskList, parse_lst, read_lst
+from pyrunner_airflow.tasklist import LstError, TaskList
 from pyrunner_airflow.tasklist.diagnostics import Place, Problems, showable
-from pyrunner_airflow.tasklist.files import read_file
+from pyrunner_airflow.tasklist.lst import parse_as_far_as_possible, read_list_text
 
 STDIN = "-"
 STDIN_NAME = "<stdin>"
@@ -33,8 +33,7 @@ def find(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _lists_in(folder: str) -> list[str]:
-    syntax = os.environ.get("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", "glob")
-    found = sorted(map(str, find_lists(Path(folder), syntax)))
+    found = sorted(map(str, find_in(folder)))
     if not found:
         raise click.UsageError(f"there is no task list in the folder {showable(folder)}")
     return found
@@ -47,11 +46,30 @@ def read(path: str) -> tuple[str, TaskList]:
     it lay in the current folder.
     Raises LstError if the list, or such a file, has errors or can't be read.
     """
-    if path == STDIN:
-        text = _decode(sys.stdin.buffer.read())
-        return text, parse_lst(text, STDIN_NAME, os.path.abspath(STDIN_NAME), os.path.abspath(os.sep))
-    tasks = read_lst(path, os.path.abspath(os.sep))
-    return read_file(path).decode(), tasks
+    text, tasks, error = read_as_far_as_possible(path)
+    if error:
+        raise error
+    return text, tasks
+
+
+def read_as_far_as_possible(path: str) -> tuple[str, TaskList, LstError | None]:
+    """Return a list as `read` does, and its errors, if it has some: the rest is what could be read.
+
+    Raises LstError if there is no text to read.
+    """
+    text = _decode(sys.stdin.buffer.read()) if path == STDIN else read_list_text(path)
+    source = place(path)
+    return text, *parse_as_far_as_possible(text, source, source, os.sep)
+
+
+def place(path: str) -> str:
+    """Return where a list lies, or would lie."""
+    return STDIN_NAME if path == STDIN else path
+
+
+def find_in(folder: str) -> Iterator[Path]:
+    """Yield the lists in and below a folder that no ``.airflowignore`` leaves out, in any order."""
+    return find_lists(Path(folder), os.environ.get("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", "glob"))
 
 
 def counted(number: int, what: str) -> str:

@@ -113,16 +113,19 @@ def read_text(row: Row, column: Column, problems: Problems) -> str:
 
 
 def read_identifier(row: Row, column: Column, problems: Problems, example: str) -> str:
-    """Return the name of a class, or of a module with its dots. ``$ENV{NAME}`` may be part of it."""
+    """Return the name of a class, or of a module with its dots; "" where an error is reported.
+
+    ``$ENV{NAME}`` may be part of it.
+    """
     text = row.fields[column]
     if not text:
         _require(row, column, problems, f"Write {example}.")
         return text
     # No keyword has an underscore in it, so that no variable can make one.
     plain = _ENV.sub("_", text) if ENV_OPEN in text else text
-    if _is_name(plain, column):
-        check_env(row, column, problems)
-    elif check_env(row, column, problems):
+    if not check_env(row, column, problems):
+        return ""
+    if not _is_name(plain, column):
         hint = f"Write {example}."
         guess = text.removesuffix(".py").strip("./").replace("/", ".").replace("-", "_")
         if _is_name(guess, column):
@@ -130,6 +133,7 @@ def read_identifier(row: Row, column: Column, problems: Problems, example: str) 
         kind = "a dotted name" if column is Column.MODULE_NAME else "a name"
         message = f"{column.name} {quote(text)} is not {kind} that Python can import"
         problems.error("invalid-name", row.place(column), message, hint)
+        return ""
     return text
 
 

@@ -23,6 +23,7 @@ _LOOK_ALIKES = {":": "\N{RATIO}", "#": "\N{MUSIC SHARP SIGN}"}
 _SHOWN = 160
 # A file of some other kind has a problem in each of its thousands of lines.
 _DRAWN = 100
+_NEAR_MATCHES = 10
 
 
 class Severity(StrEnum):
@@ -104,11 +105,17 @@ class Problems:
 
     def __init__(self, source: str, found: list[Diagnostic] | None = None) -> None:
         self._source = source
+        self._asked = 0
         self._found: list[Diagnostic] = [] if found is None else found
 
     def of(self, source: str) -> Problems:
         """Return a collector for another file, whose problems are reported with these."""
         return Problems(source, self._found)
+
+    def did_you_mean(self, name: str, known: Iterable[str], shown: Callable[[str], str] | None = None) -> str:
+        """Ask about the first names alone: each is compared with all that are known."""
+        self._asked += 1
+        return did_you_mean(name, known, shown=shown) if self._asked <= _NEAR_MATCHES else ""
 
     def error(self, code: str, place: Place, message: str, hint: str) -> None:
         """Note an error."""
@@ -134,11 +141,10 @@ class Problems:
             )
         )
 
-    def raise_errors(self) -> tuple[Diagnostic, ...]:
-        """Return the warnings if there is nothing worse; raises LstError with everything if there is."""
-        if any(problem.severity is Severity.ERROR for problem in self._found):
-            raise self.as_error()
-        return self._in_order()
+    @property
+    def has_errors(self) -> bool:
+        """Whether there is anything worse than warnings."""
+        return any(problem.severity is Severity.ERROR for problem in self._found)
 
     def as_error(self) -> LstError:
         """Return everything as one error."""

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyrunner_airflow.tasklist.diagnostics import Place, Problems
+from pyrunner_airflow.tasklist.diagnostics import Place, Problems, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,6 +63,13 @@ class Document:
     def error(self, code: str, path: KeyPath, message: str, hint: str) -> None:
         """Report an error at a key."""
         self._problems.error(code, self.place(path), message, hint)
+
+    def report_unknown_list(self, name: str, known: Iterable[str]) -> None:
+        """Warn of a table that is named after a list which is not there."""
+        message = f"these options are for no list: Airflow reads no {quote(name)} in this folder or below it"
+        hint = self._problems.did_you_mean(name, known, quote)
+        hint += "Name the table after a list's file, or after its path from the folder of this file."
+        self._problems.warning("unknown-list", self.place((name,)), message, hint)
 
     def parse(self) -> dict[str, Any]:
         """Return the document's values; {} if it is no TOML, which is reported."""

@@ -178,3 +178,9 @@ def ranges(ids: set[int]) -> str:
         half = _RANGES_SHOWN // 2
         shown = [*shown[:half], "...", *shown[-half:]]
     return ", ".join(shown) or "none"
+
+
+def rows_text(ids: Iterable[int]) -> str:
+    """Return ``row 4``, or ``rows 2 to 4``."""
+    numbers = set(ids)
+    return f"{'row' if len(numbers) == 1 else 'rows'} {ranges(numbers)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,20 +19,31 @@ from pyrunner_airflow.tasklist.columns import (
     read_parents,
     read_text,
 )
-from pyrunner_airflow.tasklist.diagnostics import Place, Problems, did_you_mean, quote
-from pyrunner_airflow.tasklist.documents import OPTIONS_FILE, Document, front_matter, options_file
+from pyrunner_airflow.tasklist.diagnostics import Place, Problems, Severity, did_you_mean, quote
+from pyrunner_airflow.tasklist.documents import OPTIONS_FILE, front_matter, options_file
 from pyrunner_airflow.tasklist.fields import HEADER, Column, Row, split_arguments
 from pyrunner_airflow.tasklist.files import read_file
 from pyrunner_airflow.tasklist.graph import check_graph
 from pyrunner_airflow.tasklist.model import TaskList, TaskRow
-from pyrunner_airflow.tasklist.options import check_sums, check_tasks, merge, read_front_matter, read_sections
+from pyrunner_airflow.tasklist.options import (
+    check_lists,
+    check_sums,
+    check_tasks,
+    merge,
+    read_front_matter,
+    read_sections,
+)
 from pyrunner_airflow.tasklist.templates import check_templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pyrunner_airflow.tasklist.diagnostics import Diagnostic, LstError
+    from pyrunner_airflow.tasklist.options import Section
 
 _BOM = "\ufeff"
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_ELSEWHERE = os.path.join(os.path.pardir, "")
 _SHELL_HEADER = "#SHELL"
 _SHELL_COLUMNS = 7
 _SHELL_ROW = HEADER.replace("MODULE_NAME|WORKER_NAME|ARGUMENTS", "pyrunner|ShellWorker|<command>")
@@ -45,13 +58,17 @@ def read_lst(path: str | os.PathLike[str], options_folder: str | os.PathLike[str
     Raises LstError if one of them can't be read, is not UTF-8, or has errors.
     """
     source = os.fspath(path)
-    problems = Problems(source)
+    return parse_lst(read_list_text(source), source, source, options_folder)
+
+
+def read_list_text(path: str) -> str:
+    """Return the text of a task list file. Raises LstError if it can't be read, or is not UTF-8."""
     try:
-        text = read_file(source).decode()
+        return read_file(path).decode()
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path with NUL in it
-        _report_unreadable(source, error, problems)
+        problems = Problems(path)
+        _report_unreadable(path, error, problems)
         raise problems.as_error() from error
-    return _parse(text, source, _read_options(source, options_folder, problems), problems)
 
 
 def parse_lst(
@@ -66,28 +83,27 @@ def parse_lst(
     options_folder: as for `read_lst`.
     Raises LstError with every error and warning if there is an error.
     """
+    task_list, error = parse_as_far_as_possible(text, source, path, options_folder)
+    if error:
+        raise error
+    return task_list
+
+
+def parse_as_far_as_possible(
+    text: str,
+    source: str,
+    path: str | os.PathLike[str] | None,
+    options_folder: str | os.PathLike[str] | None,
+) -> tuple[TaskList, LstError | None]:
+    """Parse a list as `parse_lst` does; return also its errors and warnings, if there is an error.
+
+    What could not be read is then empty, 0, or left out: IDs and parents need not fit together.
+    """
     problems = Problems(source)
-    documents = [] if path is None else _read_options(os.fspath(path), options_folder, problems)
-    return _parse(text, source, documents, problems)
-
-
-def _read_options(
-    path: str, options_folder: str | os.PathLike[str] | None, problems: Problems
-) -> list[Document]:
-    documents = []
-    for file in _option_files(path, options_folder):
-        try:
-            documents.append(options_file(split_lines(read_file(file).decode()), problems.of(file)))
-        except (OSError, ValueError) as error:
-            _report_unreadable(file, error, problems.of(file))
-    return documents
-
-
-def _parse(text: str, source: str, documents: list[Document], problems: Problems) -> TaskList:
     lines = split_lines(text)
     sections = read_front_matter(front_matter(lines, problems))
-    for document in documents:
-        sections += read_sections(document, os.path.basename(source))
+    if path is not None:
+        sections += _read_options(os.fspath(path), options_folder, problems)
     options = merge(sections)
     rows = list(_read_rows(lines, problems, options.templates))
     if not rows:
@@ -98,8 +114,41 @@ def _parse(text: str, source: str, documents: list[Document], problems: Problems
     ids = [task.id for _, task in rows if task.id]
     check_tasks(sections, ids)
     check_sums(sections, options, ids)
-    warnings = problems.raise_errors()
-    return TaskList(tuple(task for _, task in rows), source, warnings, options)
+    found = problems.as_error()
+    task_list = TaskList(tuple(task for _, task in rows), source, found.diagnostics, options)
+    return task_list, found if problems.has_errors else None
+
+
+def _read_options(
+    path: str, options_folder: str | os.PathLike[str] | None, problems: Problems
+) -> list[Section]:
+    sections = []
+    for file in option_files(path, options_folder):
+        try:
+            document = options_file(split_lines(read_file(file).decode()), problems.of(file))
+        except (OSError, ValueError) as error:
+            _report_unreadable(file, error, problems.of(file))
+        else:
+            sections += read_sections(document, os.path.relpath(path, os.path.dirname(file)))
+    return sections
+
+
+def find_unknown_lists(
+    file: str, known: Iterable[str], find_lists: Callable[[str], Iterable[str | os.PathLike[str]]]
+) -> tuple[Diagnostic, ...]:
+    """Return a warning for each table of a ``pyrunner.toml`` that is named after a list that is not there.
+
+    known: lists that are there.
+    find_lists: returns all those in a folder and below it; called if `known` are not enough.
+    """
+    problems = Problems(file)
+    with suppress(OSError, ValueError):  # which is told with the lists that it holds for
+        document = options_file(split_lines(read_file(file).decode()), problems)
+        folder = os.path.dirname(file)
+        everywhere = chain(known, chain.from_iterable(map(find_lists, [folder])))
+        paths = (os.path.relpath(path, folder) for path in everywhere)
+        check_lists(document, (path for path in paths if not path.startswith(_ELSEWHERE)))
+    return tuple(found for found in problems.as_error().diagnostics if found.severity is Severity.WARNING)
 
 
 def split_lines(text: str) -> list[str]:
@@ -107,16 +156,17 @@ def split_lines(text: str) -> list[str]:
     return _LINE_END.split(text.removeprefix(_BOM))
 
 
-def _option_files(source: str, top: str | os.PathLike[str] | None) -> list[str]:
-    """Return the options files that hold for a list, the nearest one first."""
+def option_files(source: str, top: str | os.PathLike[str] | None) -> list[str]:
+    """Return the options files that hold for a list, the nearest one first, by paths like the list's own."""
     folders = [os.path.dirname(os.path.abspath(source))]
     highest = os.path.abspath(top) if top is not None else folders[0]
     if folders[0].startswith(os.path.join(highest, "")):
         while folders[-1] != highest:
             folders.append(os.path.dirname(folders[-1]))
-    files = (os.path.join(folder, OPTIONS_FILE) for folder in folders)
+    paths = (os.path.join(folder, OPTIONS_FILE) for folder in folders)
     # A link that leads nowhere is none that can be left out: the list would run with other options.
-    return [file for file in files if os.path.lexists(file) and not os.path.isdir(file)]
+    files = [path for path in paths if os.path.lexists(path) and not os.path.isdir(path)]
+    return files if os.path.isabs(source) else list(map(os.path.relpath, files))
 
 
 def _read_rows(lines: list[str], problems: Problems, templates: bool) -> Iterator[tuple[Row, TaskRow]]:

@@ -42,6 +42,7 @@ _ELSEWHERE = {
     "email": "notify_email, below [pyrunner], says who gets a mail.",
 }
 """What Airflow has a name for, and a list says in another way."""
+_ENDING = ".lst"
 
 
 class Section(NamedTuple):
@@ -54,15 +55,42 @@ class Section(NamedTuple):
     is_of_one_list: bool
 
 
-def read_sections(document: Document, list_name: str) -> list[Section]:
-    """Return what a ``pyrunner.toml`` says, the nearest to the list first; errors are reported."""
+def read_sections(document: Document, path: str) -> list[Section]:
+    """Return what a ``pyrunner.toml`` says, the nearest to the list first; errors are reported.
+
+    path: of the list, from the document's folder; a table may be named after it, or after the file alone.
+    """
     values = document.parse()
-    tables = {name: values.pop(name) for name in list(values) if name.endswith(".lst")}
+    tables = {name: values.pop(name) for name in list(values) if name.endswith(_ENDING)}
     sections = [Section(_validate(values, (), document), document, (), False)] if values else []
-    if list_name in tables:
-        table = (list_name,)
-        sections.insert(0, Section(_validate(tables[list_name], table, document), document, table, True))
+    names = [name for name in dict.fromkeys((path, _file_name(path))) if name in tables]
+    if names[1:]:
+        message = f'["{names[1]}"] is a second table of the list {quote(path)}'
+        document.error("invalid-option", (names[1],), message, "Write all options of a list in one table.")
+    for name in names[:1]:
+        sections.insert(0, Section(_validate(tables[name], (name,), document), document, (name,), True))
     return sections
+
+
+def check_lists(document: Document, paths: Iterable[str]) -> None:
+    """Warn of tables that are named after lists which are not there.
+
+    paths: those of the lists, from the document's folder; not all are asked for if fewer will do.
+    """
+    missing = {name for name in document.parse() if name.endswith(_ENDING)}
+    known: set[str] = set()
+    for path in paths if missing else ():
+        for name in (path, _file_name(path)):
+            known.add(name)
+            missing.discard(name)
+        if not missing:
+            return
+    for name in sorted(missing):
+        document.report_unknown_list(name, sorted(known))
+
+
+def _file_name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def read_front_matter(document: Document) -> list[Section]:

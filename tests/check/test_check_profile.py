@@ -1,6 +1,7 @@
 """What is known of a worker folder without running the profile: where it is sure, bash says the same."""
 
 import os
+import time
 
 import pytest
 
@@ -29,6 +30,7 @@ SURE = {
     "the root itself": f"{STOCK.replace('/python', '')}",
     "an absolute folder": "export APP_WORKER_DIR=/srv/jobs\n",
     "below an absolute folder": "APP_ROOT_DIR=/srv\nexport APP_WORKER_DIR=${APP_ROOT_DIR}/jobs  # ours\n",
+    "a # within the name": "export APP_WORKER_DIR=/srv/a#b\n",
     "relative to the app's root": "export APP_WORKER_DIR=jobs\n",
     "not at all": STOCK.replace("APP_WORKER_DIR", "APP_OTHER_DIR"),
     "an empty profile": "",
@@ -111,3 +113,26 @@ def test_the_lists_own_option_goes_first(tmp_path, value, notes):
     root = write(tmp_path, **{"jobs/workers.py": worker, "config/app_profile": UNSURE["a command"]})
     findings = check(root, row(), options=f'#AIRFLOW pyrunner.env.APP_WORKER_DIR = "{value}"')
     assert (codes(findings), len(findings.notes)) == ([], notes)
+
+
+@pytest.mark.parametrize("line", ["export APP_WORKER_DIR=a#", "APP_ROOT_DIR=#", "export #x", "#. x"])
+def test_a_line_of_many_blanks_is_read_in_time_that_grows_with_it(tmp_path, line):
+    times = []
+    for size in (20_000, 80_000):
+        (tmp_path / "app_profile").write_text(line.replace("#", " " * size))
+        best = float("inf")
+        for _ in range(3):
+            start = time.process_time()
+            worker_folder(str(tmp_path / "app_profile"))
+            best = min(best, time.process_time() - start)
+        times.append(best)
+    assert times[1] < 10 * times[0] + 0.1
+
+
+def test_a_profile_without_end_tells_nothing(tmp_path):
+    with (tmp_path / "app_profile").open("w") as file:
+        file.truncate(10_000_001)
+    assert worker_folder(str(tmp_path / "app_profile")) == (None, False)
+    os.unlink(tmp_path / "app_profile")
+    os.mkfifo(tmp_path / "app_profile")
+    assert worker_folder(str(tmp_path / "app_profile")) == (None, False)

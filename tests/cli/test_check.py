@@ -61,9 +61,35 @@ class TestText:
             "\n1 error and 1 warning in 1 list.\n"
         )
 
-    def test_workers_are_not_looked_at_in_a_list_that_has_errors_itself(self, check):
-        code, output, _ = check({"my.lst": "1|-1|x|0|Start|nowhere|Start||"}, "my.lst")
-        assert (code, re.findall(r"\[([a-z-]+)\]", output)) == (1, ["invalid-integer"])
+    @pytest.mark.parametrize(
+        ("text", "codes"),
+        [
+            ("1|-1|x|0|Start|workers|Strat||", ["invalid-integer", "class-not-found"]),
+            (
+                "1|2,3|1|0|Start|workers|Start||\n2|1|1|0|Next|nowhere|W||",
+                ["cycle", "unknown-parent", "module-not-found"],
+            ),
+            (
+                "1|-1|1|0|Start|workers|St art||\nx|-1|1|0|Next|nowhere/|W||",
+                ["invalid-name", "invalid-integer", "invalid-name"],
+            ),
+            (
+                "1|-1|1|0|Start|workers\n1|-1|1|0|Next|workers|Strat||",
+                ["missing-columns", "duplicate-id", "class-not-found"],
+            ),
+        ],
+    )
+    def test_workers_are_looked_at_also_in_a_list_that_has_errors_itself(self, check, text, codes):
+        """Of the rows that can be read, and without saying once more what is wrong with a row."""
+        code, output, _ = check({"my.lst": text, "workers.py": WORKERS}, "my.lst")
+        assert (code, sorted(re.findall(r"\w\[([a-z-]+)\]", output))) == (1, sorted(codes))
+
+    def test_where_the_options_have_errors_it_is_not_sure_where_workers_lie(self, check):
+        text = "#AIRFLOW [pyrunner]\n#AIRFLOW ap_root = '/srv'\n" + GOOD.replace("|workers|", "|nowhere|")
+        code, output, errors = check({"my.lst": text}, "my.lst")
+        assert (code, re.findall(r"\w\[([a-z-]+)\]", output)) == (1, ["unknown-option"])
+        assert errors.startswith("note: my.lst: its options have errors, and may say where its workers lie")
+        assert errors.endswith("; not found there: nowhere\n")
 
 
 class TestPaths:
@@ -123,7 +149,7 @@ class TestPaths:
         assert (done.returncode, b"<stdin>: error[not-utf8]: " in done.stdout) == (1, True)
 
 
-BAD = {"a.lst": "1|-1|x|0|Start|workers|Start||\n2|1|y|0|Start|workers.py/|Start||"}
+BAD = {"a.lst": "1|-1|x|0|Start|workers|Start||\n2|1|y|0|Start|workers.py/|Start||", "workers.py": WORKERS}
 
 
 class TestChoice:
@@ -133,7 +159,7 @@ class TestChoice:
             ([], {"invalid-integer", "invalid-name", "duplicate-name"}),
             (["--select", "invalid-name"], {"invalid-name"}),
             (["--select", "invalid-name,duplicate-name"], {"invalid-name", "duplicate-name"}),
-            (["--select", "cycle"], set()),
+            (["--select", "class-not-found"], set()),
             (["--ignore", "invalid-integer", "--ignore", "duplicate-name"], {"invalid-name"}),
             (["--select", "invalid-name", "--ignore", "invalid-name"], set()),
         ],
@@ -141,7 +167,20 @@ class TestChoice:
     def test_codes_are_selected_and_ignored(self, check, options, shown):
         code, output, _ = check(BAD, *options, "a.lst")
         assert set(re.findall(r"\w\[([a-z-]+)\]", output)) == shown
-        assert code == bool(shown)
+        assert code == 1
+
+    def test_what_is_left_out_is_counted(self, check):
+        files = {**APP, "my_app/config/my.lst": GOOD + GOOD.replace("1|", "2|", 1)}
+        note = "note: 1 problem not shown, as --select and --ignore say\n"
+        assert check(files, "--ignore", "duplicate-name", ".") == (0, "No other problems in 1 list.\n", note)
+        assert check(files, "--select", "cycle", "--format", "json", ".") == (0, "[]\n", note)
+
+    def test_a_list_that_cannot_be_used_does_not_pass_by_leaving_its_errors_out(self, check):
+        code, output, errors = check(
+            {"a.lst": "1|-1|x|0|Start|workers|Start||", "workers.py": WORKERS}, "--select", "no-run", "a.lst"
+        )
+        assert (code, output) == (1, "No other problems in 1 list.\n")
+        assert errors == "note: 1 problem not shown, as --select and --ignore say\n"
 
 
 class TestForPrograms:
@@ -209,6 +248,57 @@ class TestTerminal:
 
     def test_nor_where_it_is_no_terminal(self, check):
         assert "\x1b" not in check({"a.lst": "1|-1|x|0|Start|workers|Start||"}, "a.lst")[1]
+
+
+class TestOptionsFile:
+    """Tables of `pyrunner.toml` that are named after lists."""
+
+    def unknown(self, output):
+        return re.findall(r"^(\S+): warning\[unknown-list\]: .*reads no '(.*)' in", output, re.MULTILINE)
+
+    def test_one_of_a_list_that_is_not_there_is_a_warning_with_what_may_be_meant(self, check):
+        files = {
+            **APP,
+            "pyrunner.toml": '["my_.lst"]\ncatchup = true\n["my_app/conf/my.lst"]\ncatchup = true',
+        }
+        code, output, _ = check(files, ".")
+        assert (code, self.unknown(output)) == (
+            1,
+            [("pyrunner.toml:1:1", "my_.lst"), ("pyrunner.toml:3:1", "my_app/conf/my.lst")],
+        )
+        assert "hint: Did you mean 'my.lst'? " in output
+        assert "hint: Did you mean 'my_app/config/my.lst'" in output
+
+    def test_one_of_a_list_that_is_there_is_none(self, check):
+        """Also if the list is not among those that are checked."""
+        tables = "".join(f'["{name}"]\ntags = ["x"]\n' for name in ("my.lst", "my_app/config/other.lst"))
+        files = {**APP, "my_app/config/other.lst": GOOD, "pyrunner.toml": tables}
+        assert check(files, "my_app/config/my.lst") == (0, "No problems in 1 list.\n", "")
+        assert check(files, ".")[0] == 0
+
+    def test_a_list_beside_the_folder_does_not_count(self, check):
+        files = {**APP, "other/b.lst": GOOD, "my_app/pyrunner.toml": '["b.lst"]\ncatchup = true'}
+        assert self.unknown(check({**files, "other/workers.py": WORKERS}, ".")[1]) == [
+            ("my_app/pyrunner.toml:1:1", "b.lst")
+        ]
+
+
+class TestHostileText:
+    """Nothing that acts on a terminal is printed."""
+
+    def test_a_note_is_one_line_without_controls(self, check):
+        files = {f"a\x1b[31m\nb/{name}": text for name, text in APP.items()}
+        files["a\x1b[31m\nb/my_app/config/app_profile"] = TestProfile.PROFILE
+        errors = check(files, ".")[2]
+        assert errors.startswith("note: a\N{SYMBOL FOR ESCAPE}[31m\N{SYMBOL FOR LINE FEED}b/my_app/config/")
+        assert errors.count("\n") == 1
+
+    def test_nor_is_there_one_in_a_hint_or_in_what_stops_a_command(self, check):
+        files = {"a\x1b[31m/my.lst": GOOD, "a\x1b[31m/workerz\x1b.py": ""}
+        for arguments in (["a\x1b[31m"], ["a\x1b[31m/my.lst"], ["no\x1b[31m"], ["--select", "no\x1b", "x"]):
+            code, output, errors = check(files, *arguments)
+            assert code
+            assert "\x1b" not in output + errors
 
 
 class TestProfile:
