@@ -54,22 +54,30 @@ class Greet(Worker):
 _CONFTEST = '''\
 """Lets the tests import the workers as the job does."""
 
+import importlib
 import sys
 from pathlib import Path
 
 import pyrunner_airflow
+import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "workers"))
-sys.modules["pyrunner"] = pyrunner_airflow
+FOLDER = Path(__file__).parents[1] / "workers"
+
+
+@pytest.fixture
+def workers(monkeypatch):
+    """The module workers of this job: others, whose tests may run along with these, have one too."""
+    monkeypatch.setitem(sys.modules, "pyrunner", pyrunner_airflow)
+    monkeypatch.syspath_prepend(FOLDER)
+    for file in FOLDER.glob("*.py"):
+        sys.modules.pop(file.stem, None)
+    return importlib.import_module("workers")
 '''
 
 _TEST = """\
-from workers import Greet
-
-
-def test_greet_leaves_the_name_for_the_rows_that_come_after():
+def test_greet_leaves_the_name_for_the_rows_that_come_after(workers):
     context = {}
-    Greet(context=context, logfile=None, argv=["World"]).run()
+    workers.Greet(context=context, logfile=None, argv=["World"]).run()
     assert context == {"greeted": "World"}
 """
 
@@ -89,6 +97,6 @@ def files(name: str, schedule: str | None) -> dict[str, str]:
         "config/app_profile": _PROFILE.format(name=name),
         "workers/workers.py": _WORKERS,
         "tests/conftest.py": _CONFTEST,
-        "tests/test_workers.py": _TEST,
+        f"tests/test_{name}.py": _TEST,
         ".airflowignore": _IGNORE,
     }

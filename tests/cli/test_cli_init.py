@@ -17,7 +17,7 @@ FILES = [
     "config/app_profile",
     "config/load_orders.lst",
     "tests/conftest.py",
-    "tests/test_workers.py",
+    "tests/test_load_orders.py",
     "workers/workers.py",
 ]
 
@@ -65,6 +65,24 @@ class TestWhatItMakes:
         )
         assert done.returncode == 0, done.stdout
         assert "1 passed" in done.stdout
+
+    def test_the_tests_of_two_jobs_run_together_each_with_its_own_workers(self, job):
+        assert run("init", "bill_orders", cwd=job.parent).code == 0
+        other = job.parent / "bill_orders/workers"
+        for folder, kind in ((job / "workers", 1), (other, 2)):
+            (folder / "helpers.py").write_text(f"KIND = {kind}\n")
+            with (folder / "workers.py").open("a") as file:
+                file.write("\nfrom helpers import KIND\n")
+            with next(folder.parent.glob("tests/test_*.py")).open("a") as file:
+                file.write(f"\n\ndef test_kind(workers):\n    assert workers.KIND == {kind}\n")
+        for arguments in (["."], [job, other.parent]):
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+                cwd=job.parent,
+                capture_output=True,
+                text=True,
+            )
+            assert "4 passed" in done.stdout, done.stdout
 
     def test_pyrunner_runs_it(self, job):
         arguments = ["-c", "config/app_profile", "-l", "config/load_orders.lst", "-t", "100", "--nozip"]

@@ -20,7 +20,7 @@ def job(apps: Apps, tmp_path_factory: pytest.TempPathFactory) -> App:
     init = [sys.executable, "-m", "pyrunner_airflow", "init", "load_orders"]
     subprocess.run(init, cwd=folder, check=True)
     # What its author may well write, and Airflow then takes for a DAG file if it may.
-    with (folder / "load_orders/tests/test_workers.py").open("a") as file:
+    with (folder / "load_orders/tests/test_load_orders.py").open("a") as file:
         file.write("# Airflow: the DAG\n")
     return apps.copy(folder / "load_orders")
 
