@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from airflow.sdk import conf
+from airflow.sdk.log import configure_logging, mask_logs
 
 from pyrunner_airflow.dag.errors import WorkerTraceback
+from pyrunner_airflow.dag.masking import mask_secrets
 from pyrunner_airflow.dag.operator import WorkerOperator
 from pyrunner_airflow.dag.parameters import is_selected
 from pyrunner_airflow.discovery.building import build_dag
@@ -47,12 +49,15 @@ def main() -> int:
         try:
             return _run(order, tell)
         except Exception as error:
-            traceback.print_exc()
-            tell(error=str(error) if isinstance(error, LstError) else f"{type(error).__name__}: {error}")
+            _print("stderr", traceback.format_exc())
+            text = str(error) if isinstance(error, LstError) else f"{type(error).__name__}: {error}"
+            tell(error=_masked(text))
             return 2
 
 
 def _run(order: dict[str, Any], tell: Callable[..., None]) -> int:
+    configure_logging()  # as for a task: what is masked for one is not in the log of Airflow's commands
+    mask_secrets({**os.environ, **order["env"]})
     dag = build_dag(Path(order["list"]), Path(os.sep))
     tasks: Any = dag.tasks  # all of them ours
     if order["dryrun"]:
@@ -84,6 +89,7 @@ def _prepare(tasks: list[WorkerOperator], order: dict[str, Any], tell: Callable[
     for task in tasks:
         task.options = options
         task.take_writes = partial(_take_writes, tell)
+        task.take_printed = _print
         for callback, state in _CALLBACKS.items():
             setattr(task, callback, [partial(_take_state, tell, state)])
 
@@ -106,8 +112,16 @@ def _print_error(error: BaseException) -> None:
     cause: BaseException | None = error
     while cause and not isinstance(cause, WorkerTraceback):
         cause = cause.__cause__
-    text = cause.args[0] if cause else "".join(traceback.format_exception_only(error))
-    print(text.rstrip("\n"), file=sys.stderr)
+    _print("stderr", cause.args[0] if cause else "".join(traceback.format_exception_only(error)))
+
+
+def _print(stream: str, text: str) -> None:
+    """Print to the log that a person is shown; what Airflow's own hides is hidden there too."""
+    print(_masked(text.rstrip("\n")), file=getattr(sys, stream), flush=True)
+
+
+def _masked(text: str) -> str:
+    return str(mask_logs(None, "", {"event": text})["event"])
 
 
 def _add_bundle(dags: str) -> None:

@@ -13,9 +13,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from pyrunner_airflow.cli import lists
+from pyrunner_airflow.cli import drawing
+from pyrunner_airflow.cli.check import look_at
 from pyrunner_airflow.cli.failure import Failure
 from pyrunner_airflow.cli.run_folder import RunFolder, RunRecord
+from pyrunner_airflow.tasklist import Severity
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean
 from pyrunner_airflow.tasklist.graph import id_hints
 
@@ -93,12 +95,12 @@ def run(
 
     It runs in Airflow, without a server: in a database of its own, or in that of the Airflow that
     AIRFLOW_HOME or AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names. What the workers print stands in a log, which
-    is shown where a row fails.
+    is shown where a row fails. First it looks at the list as check does: with an error nothing is run.
 
     The exit code is 0 if the run succeeded, 1 if a row failed, 2 if the list could not be run. -x, -N, -D
     and -A narrow each other down.
     """
-    _, tasks = lists.read(file)
+    tasks = _checked(file, env, cvar)
     if exec_proc_name is not None:
         named = _named(tasks, exec_proc_name)
         exec_only = named if exec_only is None else [id_ for id_ in named if id_ in exec_only]
@@ -130,6 +132,16 @@ def run(
     context.exit(0 if succeeded else 1)
 
 
+def _checked(file: str, env: dict[str, str], cvar: dict[str, str]) -> TaskList:
+    """Return a list; show its problems, and those of its workers."""
+    look = look_at(file, {}, env, cvar)
+    if look.problems:
+        click.echo(drawing.as_text(look.problems), err=True)
+    if look.tasks is None or any(problem.severity is Severity.ERROR for problem in look.problems):
+        raise click.exceptions.Exit(Failure.exit_code)
+    return look.tasks
+
+
 def _named(tasks: TaskList, name: str) -> list[int]:
     found = [row.id for row in tasks.rows if row.name == name]
     if not found:
@@ -157,7 +169,7 @@ def _engine(folder: RunFolder, order: dict[str, Any], lock: int) -> Iterator[tup
     if not order["dryrun"]:
         folder.make_database(lambda text: click.echo(text, err=True))
     ours, its = os.pipe()
-    with folder.log.open("ab" if order["dryrun"] else "wb") as log, open(ours) as events:
+    with folder.open("run.log", "ab" if order["dryrun"] else "wb") as log, open(ours) as events:
         process = subprocess.Popen(
             [sys.executable, "-m", "pyrunner_airflow.cli.engine", str(its)],
             stdin=subprocess.PIPE,

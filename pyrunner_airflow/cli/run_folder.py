@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pyrunner_airflow.cli.failure import Failure
 
@@ -101,20 +103,25 @@ class RunFolder:
         self.log = self._folder / "run.log"
         self.dags = self._folder / "dags"
 
-    @contextmanager
+    @contextlib.contextmanager
     def locked(self) -> Iterator[int]:
         """
         Keep other runs of the list out, as PyRunner does; yield the lock, to be handed to the run's process.
 
         :raises Failure: if the list runs already.
         """
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self._folder / "lock").open("w") as lock:
+        _own(_state_folder())
+        _own(self._folder)
+        with self.open("lock", "ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Failure(f"{self._list_path} is running already: wait for its end") from None
             yield lock.fileno()
+
+    def open(self, name: str, mode: str) -> IO[bytes]:
+        """Open a file of the folder, in a binary mode. Raises Failure if it is a link."""
+        return _open(self._folder / name, mode)
 
     def load(self) -> RunRecord:
         """
@@ -123,7 +130,8 @@ class RunFolder:
         :raises Failure: if there is nothing to go on with.
         """
         try:
-            return RunRecord(**json.loads(self._state.read_text()))
+            with self.open("last.json", "rb") as file:
+                return RunRecord(**json.load(file))
         except FileNotFoundError:
             raise Failure(
                 f"there is nothing to go on with: "
@@ -132,10 +140,9 @@ class RunFolder:
 
     def save(self, record: RunRecord) -> None:
         """Keep the record of a run, in one step: the machine may fail at any time."""
-        draft = self._state.with_suffix(".draft")
-        draft.touch(mode=0o600)  # there may be secrets in the context
-        draft.write_text(json.dumps(record.as_json()))
-        draft.replace(self._state)
+        with self.open("last.draft", "wb") as draft:
+            draft.write(json.dumps(record.as_json()).encode())
+        self._state.with_suffix(".draft").replace(self._state)
 
     def forget(self) -> None:
         """Drop the record: the run succeeded."""
@@ -148,12 +155,14 @@ class RunFolder:
         :param tell: called with a message where this takes long.
         """
         if not _is_configured():
-            shutil.copyfile(_empty_database(tell), self._folder / "airflow.db")
+            with _open(_empty_database(tell), "rb") as empty, self.open("airflow.db", "wb") as database:
+                shutil.copyfileobj(empty, database)
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a run: with an Airflow of the list's own, unless one is configured."""
-        self.dags.mkdir(exist_ok=True)
-        (self.dags / "job.py").write_text(_DAG_FILE.format(path=self._list_path, top=os.sep))
+        _own(self.dags)
+        with self.open("dags/job.py", "wb") as file:
+            file.write(_DAG_FILE.format(path=self._list_path, top=os.sep).encode())
         environment = {
             **os.environ,
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -175,6 +184,40 @@ def _state_folder() -> Path:
     """Return where the XDG Base Directory Specification wants what is neither data nor settings."""
     given = os.environ.get("XDG_STATE_HOME", "")
     return Path(given if os.path.isabs(given) else Path.home() / ".local/state") / "pyrunner-airflow"
+
+
+def _own(folder: Path) -> None:
+    """
+    Make a folder and those above it, unless they are there.
+
+    :raises Failure: if somebody else could have put something into it, or what is there is no folder.
+    """
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(parents=True, mode=0o700)
+    found = folder.lstat()
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022:
+        folder.chmod(0o700)
+        return
+    raise Failure(
+        f"{folder} is not a folder of this user's alone, so that what is in it may be somebody else's doing: "
+        f"look at it and remove it, or set XDG_STATE_HOME to another folder"
+    )
+
+
+def _open(path: Path, mode: str) -> IO[bytes]:
+    """Open a file that this program made, in a binary mode: secrets may be in it, and it is no link."""
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    try:
+        return open(path, mode, opener=opener)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise Failure(
+            f"{path} is a link, which this program has not made: look at it and remove it"
+        ) from None
 
 
 def _empty_database(tell: Callable[[str], None]) -> Path:

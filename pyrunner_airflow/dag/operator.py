@@ -60,6 +60,7 @@ class WorkerOperator(PythonOperator):
     :ivar marked: the template fields once they are rendered, by name.
     :ivar take_writes: told at the end of each attempt what it wrote to the context, as
         :meth:`~pyrunner_airflow.dag.context.XComContext.writes` has it; for who runs the DAG himself.
+    :ivar take_printed: takes, in place of Airflow's log, what the worker prints: a stream's name, and lines.
     """
 
     template_fields = ("module_name", "worker_name", "op_args", "arguments_text", "logfile")
@@ -67,6 +68,7 @@ class WorkerOperator(PythonOperator):
     ui_color = "#fff"  # Airflow's own default, which a serialized DAG does not repeat for each task
 
     take_writes: Callable[[list[list[Any]]], None] | None = None
+    take_printed: Callable[[str, str], None] | None = None
     host: Host | None = None
     mark = ""
     marked: dict[str, Any]
@@ -176,7 +178,7 @@ def run_row(*argv: str, **context: Any) -> None:
         mask_secrets,
         relay.dump_error,
     )
-    printed = _print if _stdout_is_supervised() else None
+    printed = task.take_printed or (_print if _stdout_is_supervised() else None)
     task.host = Host(_job(context), kept, log, printed, allowed, airflow, plain)
     outcome = task.host.run()
     _keep(outcome, kept, task, log)

@@ -207,6 +207,91 @@ def test_a_worker_that_takes_its_process_down_is_a_failed_row(job):
     assert "failed: 1 done, " in done.out
 
 
+def test_secrets_are_hidden_as_in_a_tasks_log(job):
+    """Wherever they are printed, logged or raised; what is shown of them, too."""
+    job.write_text("1|-1|1|0|Tell|workers|Tell||\n")
+    (job.parents[1] / "workers/workers.py").write_text(
+        "import os, sys\n"
+        "from pyrunner import Worker\n\n\n"
+        "class Tell(Worker):\n"
+        "    def run(self):\n"
+        "        secret = os.environ['DB_PASSWORD']\n"
+        "        print('printed', secret)\n"
+        "        print('to stderr', secret, file=sys.stderr)\n"
+        "        os.system('echo by a command $DB_PASSWORD')\n"
+        "        self.logger.info('logged ' + secret)\n"
+        "        raise ValueError('raised ' + secret)\n"
+    )
+    done = run("run", "--env", "DB_PASSWORD=hunter2-and-more", job)
+    log = next(line for line in done.out.splitlines() if line.startswith("log: ")).removeprefix("log: ")
+    for shown in (done.out, Path(log).read_text()):
+        assert "hunter2" not in shown
+        for told in ("printed ***", "to stderr ***", "by a command ***", "logged ***", "raised ***"):
+            assert told in shown
+
+
+def test_what_keeps_the_list_from_running_hides_them_too(job):
+    url = "postgresql+psycopg2://nowhere.invalid/x"
+    done = run("run", job, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=url, DB_PASSWORD="nowhere.invalid")
+    assert done.code == 2
+    assert "***" in done.err
+    assert "nowhere" not in done.err + Path(done.err.partition("The whole log: ")[2].strip()).read_text()
+
+
+def test_a_missing_class_is_told_before_the_first_row(job):
+    job.write_text(LIST.replace("|End|workers|End|", "|End|workers|Ende|"))
+    done = run("run", "-x", "1", job)
+    assert (done.code, done.out) == (2, "")
+    assert f"{job}:7:23: error[class-not-found]: there is no class Ende in " in done.err
+    assert "hint: Did you mean End? " in done.err
+
+
+def test_of_a_worker_that_only_env_leads_to_the_check_knows(job):
+    (job.parents[1] / "workers").rename(job.parents[1] / "elsewhere")
+    assert "error[module-not-found]" in run("run", "--dryrun", job).err
+    assert run("run", "--dryrun", "--env", "APP_WORKER_DIR=elsewhere", job).code == 0
+
+
+def test_warnings_are_told_and_the_run_goes_on(job):
+    job.write_text("1|-1|1|0|Start|workers|Start||\n2|-1|1|0|Start|workers|Start||\n")
+    done = run("run", "--dryrun", job)
+    assert "warning[duplicate-name]" in done.err
+    assert (done.code, done.out) == (0, "1  Start: would run\n2  Start: would run\n")
+
+
+@pytest.mark.parametrize("name", ["lock", "last.json", "last.draft", "run.log", "airflow.db"])
+def test_nothing_is_written_through_a_link_that_somebody_left(job, tmp_path, name):
+    """Nor read, in the folder where it keeps what it needs."""
+    state = tmp_path / "state"
+    assert run("run", "--dryrun", job, XDG_STATE_HOME=state).code == 0
+    (folder,) = state.glob("pyrunner-airflow/job-*")
+    victim = tmp_path / "victim"
+    victim.write_text("{}")
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(victim)
+    for database in Path(os.environ["XDG_STATE_HOME"]).glob("pyrunner-airflow/*.db"):
+        (state / "pyrunner-airflow" / database.name).write_bytes(database.read_bytes())
+    done = run("run", *(["-r"] if name == "last.json" else []), "-x", "1", job, XDG_STATE_HOME=state)
+    assert done.code == 2
+    assert f"{folder / name} is a link, which this program has not made" in done.err
+    assert victim.read_text() == "{}"
+
+
+def test_a_folder_that_is_somebody_elses_is_not_used(job, tmp_path):
+    state = tmp_path / "state"
+    (tmp_path / "theirs").mkdir(mode=0o777)
+    for folder in (state / "linked", state / "open"):
+        folder.mkdir(parents=True)
+    (state / "linked/pyrunner-airflow").symlink_to(tmp_path / "theirs")
+    (state / "open/pyrunner-airflow").mkdir()
+    (state / "open/pyrunner-airflow").chmod(0o777)
+    for folder in (state / "linked", state / "open"):
+        done = run("run", "--dryrun", job, XDG_STATE_HOME=folder)
+        assert done.code == 2
+        assert f"Error: {folder}/pyrunner-airflow is not a folder of this user's alone" in done.err
+    assert list((tmp_path / "theirs").iterdir()) == []
+
+
 def test_what_a_worker_leaves_running_is_not_waited_for(job):
     done = run("run", "--env", "MODE=leave", "-x", "1,4", job)
     os.kill(int((job.parents[1] / "left").read_text()), signal.SIGKILL)
