@@ -20,11 +20,12 @@ from pyrunner_airflow.tasklist.diagnostics import showable
 
 _START_DATE = date(2020, 1, 1)
 _MAX_DAG_ID = 250
+_NOT_IN_ID = re.compile("(?:[^\\w.-]|[\U00010000-\U0010ffff])+")  # beyond U+FFFF MySQL has no room in IDs
 
 
 def dag_id(list_path: str | os.PathLike[str]) -> str:
     """Return the DAG ID of a task list: its file's name, with ``_`` for characters that no ID may have."""
-    return re.sub(r"[^\w.-]+", "_", _stem(list_path))[:_MAX_DAG_ID]
+    return _NOT_IN_ID.sub("_", _stem(list_path))[:_MAX_DAG_ID]
 
 
 def _stem(list_path: str | os.PathLike[str]) -> str:

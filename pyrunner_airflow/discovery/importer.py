@@ -39,6 +39,7 @@ except ModuleNotFoundError as error:
 from pyrunner_airflow.dag.factory import LstWarning
 from pyrunner_airflow.discovery.building import build_dag
 from pyrunner_airflow.tasklist import LstError, parse_lst
+from pyrunner_airflow.tasklist.diagnostics import showable
 from pyrunner_airflow.tasklist.files import read_beginning, read_file
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 _TEXT = re.compile(rb"^[ \t]*[^\s#]", re.MULTILINE)
 _ROW = re.compile(rb"^[^\w\n]*\d|\|", re.MULTILINE)
 _BEGINNING = 65_536
+_MAX_PATH = 1000
+# Airflow's DAG processor would end, and read no DAGs at all any more.
+_UNSTORABLE = re.compile(rf"[\ud800-\udfff]|.{{{_MAX_PATH + 1}}}", re.DOTALL)
 
 
 class LstDagImporter(AbstractDagImporter[FilesystemDagDefinition]):  # type: ignore[misc]  # checked on 3.3, without it
@@ -60,10 +64,14 @@ class LstDagImporter(AbstractDagImporter[FilesystemDagDefinition]):  # type: ign
 
     def list_dag_definitions(
         self, bundle: BaseDagBundle, *, safe_mode: bool = True
-    ) -> Iterator[FilesystemDagDefinition]:
+    ) -> Iterator[FilesystemDagDefinition | DagImportError]:
         """Yield the task lists of a bundle that no ``.airflowignore`` leaves out."""
         for definition in find_file_dag_definitions(bundle.path, self.supported_extensions):
-            if self.might_contain_dag(definition, safe_mode):
+            if _UNSTORABLE.search(str(definition.path)):
+                name = showable(definition.get_relative_loc(bundle.path))[:_MAX_PATH]
+                message = f"{name} has a path that Airflow can't store: give it a short one, in UTF-8"
+                yield DagImportError(name, message, error_type="parse")
+            elif self.might_contain_dag(definition, safe_mode):
                 yield definition
 
     def might_contain_dag(self, definition: FilesystemDagDefinition, safe_mode: bool) -> bool:

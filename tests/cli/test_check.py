@@ -214,6 +214,11 @@ class TestForPrograms:
         files = {"a,b:100%.lst": "#SHELL\n1|-1|1|0|List|ls|"}
         assert "file=a%2Cb%3A100%25.lst,title=" in check(files, "--format", "github", ".")[1]
 
+    def test_what_would_act_on_a_terminal_is_replaced(self, check):
+        output = check({"a.lst": "1|-1|\x1b|0|List|m|W"}, "--format", "github", "a.lst")[1]
+        assert "\x1b" not in output
+        assert output.count("::error ") == output.count("\n")
+
     def test_a_problem_of_a_whole_file_has_no_line(self, check):
         assert "file=a.lst,title=no-rows::" in check({"a.lst": ""}, "--format", "github", "a.lst")[1]
 
@@ -312,6 +317,11 @@ class TestProfile:
             "note: my_app/config/app_profile: only running it shows what APP_WORKER_DIR is; "
             "looked for workers in my_app/workers, my_app/python, my_app/worker, my_app/config\n",
         )
+
+    def test_what_is_said_acts_on_no_terminal(self, check):
+        files = {**APP, "my_app/config/app_profile": self.PROFILE}
+        errors = check({name.replace("my_app", "my\x1bapp"): text for name, text in files.items()}, ".")[2]
+        assert errors.startswith("note: my\N{SYMBOL FOR ESCAPE}app/config/app_profile: ")
 
     def test_a_module_that_is_not_there_is_then_no_error(self, check):
         files = {"my.lst": GOOD + "2|1|1|0|End|ends|End||", "app_profile": self.PROFILE}

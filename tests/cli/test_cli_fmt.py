@@ -94,6 +94,11 @@ class TestErrors:
         assert done.code == 2
         assert "Did you mean my.lst?" in done.err
 
+    def test_a_named_pipe_which_nobody_writes_to(self, tmp_path):
+        os.mkfifo(tmp_path / "my.lst")
+        code, _, errors = run("fmt", tmp_path / "my.lst")
+        assert (code, "it is a named pipe, not a file" in errors) == (2, True)
+
     def test_bytes_that_are_not_utf8(self, lst):
         data = "1|-1|1|0|Größe|workers|A".encode("latin-1")
         path = lst(data)

@@ -58,6 +58,10 @@ def test_the_sample_keeps_its_shape():
 
 
 class TestTheRow:
+    def test_is_shown_by_the_beginning_of_a_name_that_is_too_long_for_airflow(self, task_of):
+        task = task_of(f"1|-1|1|0|{'n' * 2001}|workers|Work")
+        assert (task.row.name, task.task_display_name) == ("n" * 2001, "n" * 1997 + "...")
+
     def test_is_a_python_operator_that_shows_its_columns_as_templates(self, task_of):
         task = task_of("1|-1|1|0|A|pack.workers|Work|a, {{ ds }}|$ENV{APP_LOG_DIR}/a.log")
         assert isinstance(task, WorkerOperator) and isinstance(task, PythonOperator)
@@ -176,6 +180,8 @@ class TestTheDag:
     @pytest.mark.parametrize(
         ("file", "dag_id", "display_name"),
         [
+            ("a\N{MATHEMATICAL BOLD CAPITAL A}.lst", "a_", "a\N{MATHEMATICAL BOLD CAPITAL A}"),
+            (os.fsdecode(b"a\xff.lst"), "a_", "a\N{REPLACEMENT CHARACTER}"),
             ("job.lst", "job", "job"),
             ("my-job.v2.lst", "my-job.v2", "my-job.v2"),
             ("my job (new).lst", "my_job_new_", "my job (new)"),

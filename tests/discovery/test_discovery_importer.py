@@ -183,6 +183,15 @@ class TestErrors:
         assert f"it is a link to '{target}', outside of '{tmp_path}', and has " in text
         assert "hash" not in text
 
+    @pytest.mark.parametrize("name", [os.fsdecode(b"\xff"), "/".join(["x" * 200] * 6)])
+    def test_a_path_that_airflow_could_not_store_is_one_that_it_can(self, add, tmp_path, name):
+        add("good.lst"), add(f"{name}.lst")
+        bag = load(tmp_path)
+        assert list(bag.dags) == ["good"]
+        ((file, text),) = bag.import_errors.items()
+        assert len(file.encode()) <= 1024
+        assert text.endswith("has a path that Airflow can't store: give it a short one, in UTF-8")
+
     def test_a_list_that_is_gone_again_is_one(self, add, tmp_path):
         bundle = LocalDagBundle(name="lists", path=str(tmp_path))
         path = add("a.lst")

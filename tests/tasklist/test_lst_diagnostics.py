@@ -1,5 +1,6 @@
 """What a problem looks like, word for word; of each code there is an example in docs/codes.md."""
 
+import json
 import os
 import pickle
 import re
@@ -102,3 +103,50 @@ class TestCaret:
 
     def test_a_long_value_is_cut_in_the_message(self):
         assert len(problems(row(attempts="x" * 10_000))[0].message) < 120
+
+
+class TestWhatIsDrawn:
+    """Whatever a list, its options or their names contain: it is text, and acts on nobody's screen."""
+
+    ODD = "\x1b[31m\n\r::error::x\u2028##[error]x"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"::error::x|{row()}",
+            f" \t::error::x|{row()}",
+            f"##[error]x|{row()}",
+            f"{ODD}|{row()}",
+            f"#AIRFLOW [pyrunner]\n#AIRFLOW app_root = {json.dumps(ODD)}\n",
+            f"#AIRFLOW {json.dumps(ODD)} = 1\n",
+            f"#AIRFLOW {json.dumps(ODD)} = {{ lst = 1 }}\n",
+            f"#AIRFLOW {json.dumps(ODD + '.lst')} = {{ a = 1 }}\n",
+            f"#AIRFLOW [tasks.{json.dumps(ODD)}]\n",
+            f"#AIRFLOW [pyrunner.env]\n#AIRFLOW {json.dumps(ODD)} = 1\n",
+            f"#AIRFLOW [pyrunner]\n#AIRFLOW timezone = {json.dumps(ODD)}\n",
+            f"#AIRFLOW schedule = {json.dumps(ODD)}\n",
+        ],
+    )
+    @pytest.mark.parametrize("name", ["my.lst", f"{ODD}.lst", "::error::x.lst"])
+    def test_has_nothing_that_a_terminal_or_github_acts_on(self, text, name):
+        with pytest.raises(LstError) as caught:
+            parse_lst(text, name)
+        lines = str(caught.value).split("\n")
+        assert [line for line in lines if line.lstrip().startswith("::") or "##[" in line] == []
+        assert [line for line in lines if not line.replace("\t", "").isprintable()] == []
+        assert [line for line in lines if not re.match("    |$|.*: (error|warning)[[]", line)] == []
+
+    def test_a_hint_may_have_lines_of_its_own(self):
+        assert str(problems("")[0]).split("\n")[-1].startswith("        ID|PARENT_IDS|")
+
+    def test_what_looks_like_a_command_is_still_read_as_it_stands(self):
+        assert str(problems("::error::x|-1|1|0|a|m|W")[0]).split("\n")[1:3] == [
+            "    \N{RATIO}:error::x|-1|1|0|a|m|W",
+            "    ^^^^^^^^^^",
+        ]
+
+    def test_a_file_whose_name_is_near_is_named_so_too(self, tmp_path):
+        (tmp_path / "my\x1b.lst").touch()
+        with pytest.raises(LstError) as caught:
+            read_lst(tmp_path / "my.lst")
+        assert "Did you mean my\N{SYMBOL FOR ESCAPE}.lst?" in str(caught.value)
