@@ -40,6 +40,7 @@ from pyrunner_airflow.worker.child import TOO_OLD, InAirflow, run_in_fork
 from pyrunner_airflow.worker.logger import append_end
 from pyrunner_airflow.worker.protocol import (
     CUT_OFF,
+    NO_ROOM,
     NoQuestion,
     no_question,
     read_question,
@@ -120,6 +121,20 @@ class Host:
         self._refused = ""
         self._begun: Job | None = None
         self._outcome: Outcome | None = None
+        self._answers: dict[str, Any] = {
+            "get": context.get,
+            "set": self._set,
+            "delete": self._delete,
+            "has": context.has,
+            "keys": context.keys,
+            "log": log,
+            "print": printed,
+            "airflow": self._forward,
+            "become": self._become_interpreter,
+            "start": self._start_interpreter,
+            "begin": self._begin,
+            "end": self._end,
+        }
 
     def run(self) -> Outcome:
         """Run the attempt; what interrupts it comes back as the outcome's error, after the worker's hooks."""
@@ -268,6 +283,8 @@ class Host:
         elif self._job.python and not self._begun and came.startswith(TOO_OLD):
             version = came[len(TOO_OLD) :].decode()
             raise AppError(f"[pyrunner] python: {self._job.python} is Python {version}, not 3.8 or later")
+        elif came == NO_ROOM:
+            raise NoQuestion("it opened more connections than the task's process may have files (ulimit -n)")
         else:
             raise no_question(came)
 
@@ -275,13 +292,10 @@ class Host:
         """Do what a question wants, and return the answer."""
         what, *arguments = read_question(question)
         try:
-            return to_line({"value": getattr(self, _ANSWERS[what])(*arguments)})
+            return to_line({"value": self._answers[what](*arguments)})
         except Exception as error:  # raised in the worker, as if it had called the context itself
             text = error.args[0] if isinstance(error, KeyError) and error.args else error
             return to_line({"error": [type(error).__name__, str(text)]})
-
-    def _get(self, key: str) -> tuple[Any, Any, str]:
-        return self._context.get(key)
 
     def _set(self, key: str, data: Any, orders: Any) -> None:
         self._context.set(key, Encoded(data, orders))
@@ -293,12 +307,6 @@ class Host:
 
     def _journal_soon(self) -> None:
         self._journal_at = min(self._journal_at, time.monotonic() + _JOURNAL_SECONDS)
-
-    def _has(self, key: str) -> bool:
-        return self._context.has(key)
-
-    def _keys(self) -> list[str]:
-        return self._context.keys()
 
     def _become_interpreter(self) -> None:
         self._is_fork = False
@@ -383,20 +391,3 @@ class Host:
             append_end(path, (job.attempt, job.retry_wait_time) if goes_on else None)
         except OSError as error:
             self._log("WARN", f"LOGFILE ends here, the log goes on: {error}")
-
-
-_ANSWERS = {
-    "get": "_get",
-    "set": "_set",
-    "delete": "_delete",
-    "has": "_has",
-    "keys": "_keys",
-    "log": "_log",
-    "print": "_printed",
-    "airflow": "_forward",
-    "become": "_become_interpreter",
-    "start": "_start_interpreter",
-    "begin": "_begin",
-    "end": "_end",
-}
-"""The methods of a :class:`Host` that answer what its worker's process may ask."""

@@ -49,6 +49,6 @@ def mask_secrets(variables: Mapping[str, str]) -> set[str]:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Return a secret as it may be logged: as it is, in one line, as Python writes it, by the line."""
-    yield from (secret, " ".join(secret.split()), repr(secret)[1:-1])
-    yield from map(str.strip, secret.splitlines())
+    """Return a secret as it may be logged: whole, as Python writes it, by the line, with single blanks."""
+    for text in (secret, repr(secret)[1:-1], *secret.splitlines()):
+        yield from (text, text.strip(), " ".join(text.split()))

@@ -300,8 +300,8 @@ class _Process:
         told = None
         if raised is not None:
             texts = type(raised).__name__, text_of(raised)[:_MAX_TEXT], traceback_of(raised)[-_MAX_TEXT:]
-            dumped = dump(raised) or ""
-            told = [self._role(raised), *texts, dumped if len(dumped) < _MAX_TEXT else None]
+            dumped = dump(raised)
+            told = [self._role(raised), *texts, dumped if len(dumped or "") < _MAX_TEXT else None]
         try:
             self._host.ask("end", outcome.code, outcome.report, outcome.started, told)
         except HostGone:
@@ -346,10 +346,8 @@ def _prepare(job: Job, host: Host, mask: Callable[[Mapping[str, str]], object]) 
 def _check_logfile(job: Job, secrets: Set[str]) -> None:
     for name in env_names(job.logfile or "", job.mark):
         if os.environ.get(name) in secrets:
-            raise AppError(
-                f"LOGFILE: $ENV{{{name}}} is a secret, which the file's name would show to everybody: "
-                f"name the file without it"
-            )
+            text = f"LOGFILE: $ENV{{{name}}} is a secret, which the file's name would show to everybody"
+            raise AppError(f"{text}: name the file without it")
 
 
 def _become(

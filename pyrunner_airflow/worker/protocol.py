@@ -42,6 +42,8 @@ class NoQuestion(Exception):
 
 CUT_OFF = 213
 """The exit status of a process that cannot tell its outcome."""
+NO_ROOM = b"\0"
+"""What comes over the door with a socket, and alone where that would be one file too many."""
 MAX_MESSAGE = 128 << 20
 """The length of the longest question, in bytes: room for a value of 50 MB, whose JSON may be longer."""
 _PIECE = 16 << 20
@@ -175,7 +177,7 @@ def send_socket(door: socket.socket, connection: socket.socket) -> None:
     """Send a copy of a socket over the door."""
     descriptors = array.array("i", [connection.fileno()])
     try:
-        door.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+        door.sendmsg([NO_ROOM], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
     except OSError as error:
         raise HostGone from error
 

@@ -71,7 +71,7 @@ def test_of_a_url_the_password_is_a_secret(url, passwords):
 
 
 class TestWhatIsMasked:
-    KEY = "-----BEGIN KEY-----\n  abc def ghi\nx\n-----END KEY-----\n"
+    KEY = "-----BEGIN KEY-----\n  abc  def ghi\nx\n-----END KEY-----\n"
 
     @pytest.fixture(autouse=True)
     def key(self):
@@ -82,9 +82,11 @@ class TestWhatIsMasked:
         [
             KEY,
             "-----BEGIN KEY-----",
+            "abc  def ghi",
             "abc def ghi",
             "-----BEGIN KEY----- abc def ghi x -----END KEY-----",
             repr(KEY),
+            " ".join(repr(KEY).split()),
             "two  blanks",
             "two blanks",
         ],

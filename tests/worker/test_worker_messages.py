@@ -1,5 +1,7 @@
 """What a worker's process may say to the task's process, and what becomes of one that says something else."""
 
+import os
+import resource
 import signal
 
 import pytest
@@ -115,6 +117,19 @@ class TestWhatIsAMessage:
         first = [{"value": None}, {"value": True}, {"value": [[2], None, ""]}]
         assert ran.context == {"k": [2], "first": first, "last": {"value": True}}
 
+    def test_nothing_pickled_is_taken_from_an_interpreter_of_its_own(self, run_in_own):
+        ran = run_in_own(
+            """
+            def run(self):
+                connection = connect()
+                connection.sendall(b'["airflow", "gASVAAAA"]\\n')
+                self.context["answer"] = json.loads(connection.makefile("r").readline())
+            """,
+            WIRE,
+        )
+        text = "Airflow is not to be had in an interpreter of its own"
+        assert ran.context["answer"] == {"error": ["RelayError", text]}
+
     def test_a_value_of_50_MB_goes_to_the_context_and_comes_back(self, run_in_fork):
         ran = run_in_fork(
             """
@@ -179,6 +194,23 @@ class TestLimits:
         )
         assert "failed: it opened more than 10 connections to the task's process" in ran.report
         assert ran.context == {"a": 1}
+
+    def test_of_files_that_a_process_may_have(self, run_in_fork):
+        files, (soft, hard) = len(os.listdir("/proc/self/fd")), resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files + 40, hard))
+        try:
+            ran = run_in_fork(
+                f"""
+                def run(self):
+                    resource.setrlimit(resource.RLIMIT_NOFILE, ({hard}, {hard}))
+                    connections = [connect() for _ in range(64)]
+                    time.sleep(60)
+                """,
+                f"{WIRE}\nimport resource",
+            )
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert "failed: it opened more connections than the task's process may have files" in ran.report
 
     def test_of_connections_only_those_that_are_open_count(self, run_in_fork, monkeypatch):
         monkeypatch.setattr(answering, "MAX_CONNECTIONS", 10)
