@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from airflow.sdk import conf
-from airflow.sdk.log import mask_logs
+from airflow.sdk.log import configure_logging, mask_logs
 
 from pyrunner_airflow.dag.errors import WorkerTraceback
 from pyrunner_airflow.dag.masking import mask_secrets
@@ -55,6 +55,7 @@ def main() -> int:
 
 
 def _run(order: dict[str, Any], tell: Callable[..., None]) -> int:
+    configure_logging()  # as for a task: what is masked for one is not in the log of Airflow's commands
     mask_secrets({**os.environ, **order["env"]})
     dag = build_dag(Path(order["list"]), Path(os.sep))
     tasks: Any = dag.tasks  # all of them ours

@@ -596,6 +596,26 @@ class TestFile:
         )
         assert read_lst(write("b.lst", LIST)).options == Options(dag={"tags": []})
 
+    def test_a_table_may_be_named_after_the_path_of_its_list(self, write):
+        write("pyrunner.toml", '["b/b.lst"]\ncatchup = true\n["b/b.lst".tasks.4]\npool = "x"')
+        options = read_lst(write("b/b.lst", LIST), write("b.lst", LIST).parent).options
+        assert options == Options(dag={"catchup": True}, tasks={4: {"pool": "x"}})
+        assert read_lst(write("b.lst", LIST)).options == Options()
+
+    def test_the_nearest_table_of_a_list_wins(self, write):
+        write("pyrunner.toml", '["b/b.lst"]\ncatchup = true\nmax_active_runs = 3')
+        write("b/pyrunner.toml", '["b.lst"]\ncatchup = false')
+        options = read_lst(write("b/b.lst", LIST), write("b.lst", LIST).parent).options
+        assert options.dag == {"catchup": False, "max_active_runs": 3}
+
+    def test_two_tables_of_one_list_are_an_error(self, write):
+        write("pyrunner.toml", '["b/b.lst"]\ncatchup = true\n["b.lst"]\ncatchup = true')
+        with pytest.raises(LstError) as caught:
+            read_lst(write("b/b.lst", LIST), write("b.lst", LIST).parent)
+        (found,) = caught.value.diagnostics
+        assert (found.code, found.line) == ("invalid-option", 3)
+        assert found.message == "[\"b.lst\"] is a second table of the list 'b/b.lst'"
+
     def test_the_tables_of_other_lists_are_not_looked_at(self, read):
         assert read('["other.lst"]\nno_such = 1') == Options()
 
