@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from airflow.sdk import conf
-from airflow.sdk.log import configure_logging, mask_logs
+from airflow.sdk.log import configure_logging
 
 from pyrunner_airflow.dag.errors import WorkerTraceback
-from pyrunner_airflow.dag.masking import mask_secrets
+from pyrunner_airflow.dag.masking import mask_secrets, masked
 from pyrunner_airflow.dag.operator import WorkerOperator
 from pyrunner_airflow.discovery.building import build_dag
 from pyrunner_airflow.tasklist import LstError
@@ -50,7 +50,7 @@ def main() -> int:
         except Exception as error:
             _print("stderr", traceback.format_exc())
             text = str(error) if isinstance(error, LstError) else f"{type(error).__name__}: {error}"
-            tell(error=_masked(text))
+            tell(error=masked(text))
             return 2
 
 
@@ -86,6 +86,7 @@ def _prepare(tasks: list[WorkerOperator], order: dict[str, Any], tell: Callable[
         task.options = options
         task.take_writes = partial(_take_writes, tell)
         task.take_printed = _print
+        task.go_on = "go on by `pyrunner-airflow run -r`"
         for callback, state in _CALLBACKS.items():
             setattr(task, callback, [partial(_take_state, tell, state)])
 
@@ -113,11 +114,7 @@ def _print_error(error: BaseException) -> None:
 
 def _print(stream: str, text: str) -> None:
     """Print to the log that a person is shown; what Airflow's own hides is hidden there too."""
-    print(_masked(text.rstrip("\n")), file=getattr(sys, stream), flush=True)
-
-
-def _masked(text: str) -> str:
-    return str(mask_logs(None, "", {"event": text})["event"])
+    print(masked(text.rstrip("\n")), file=getattr(sys, stream), flush=True)
 
 
 def _add_bundle(dags: str) -> None:

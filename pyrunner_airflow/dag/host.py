@@ -32,8 +32,6 @@ from pyrunner_airflow.worker.attempt import (
     Job,
     Outcome,
     WorkerFailed,
-    failure,
-    is_last,
     not_started,
 )
 from pyrunner_airflow.worker.child import TOO_OLD, InAirflow, run_in_fork
@@ -147,10 +145,13 @@ class Host:
                 self._answer_until_it_ends()
                 outcome = self._ended(self._process.exitcode or 0)
         except AppError as error:
-            outcome = not_started(self._job, error)
-        if self._begun and self._begun.logfile:
-            self._close_logfile(self._begun.logfile, outcome)
+            outcome = not_started(error)
         return outcome
+
+    @property
+    def job(self) -> Job:
+        """The job; once its worker's process has told it, with its ``$ENV{}`` resolved."""
+        return self._begun or self._job
 
     def terminate(self, termination: WorkerTerminated) -> None:
         """Have the attempt end, as soon as that does no harm; for a signal's handler."""
@@ -327,16 +328,16 @@ class Host:
             raise relay.RelayError("Airflow is not to be had in an interpreter of its own")
         return relay.forward(message)
 
-    def _end(self, code: int, report: str, started: bool, error: list[Any] | None) -> None:
-        raised = self._error(code, report, *error) if error else None
-        self._outcome = Outcome(code, raised, report, started)
+    def _end(self, code: int, cause: str, started: bool, error: list[Any] | None) -> None:
+        raised = self._error(code, cause, *error) if error else None
+        self._outcome = Outcome(code, raised, cause, started)
         if self._interruption:  # which means now: what it has left running is not waited for
             self._give_up_at = min(self._give_up_at, time.monotonic() + _SECONDS_TO_FLUSH)
 
     def _error(
         self,
         code: int,
-        report: str,
+        cause: str,
         role: str,
         name: str,
         text: str,
@@ -344,7 +345,7 @@ class Host:
         dumped: str | None,
     ) -> BaseException:
         if role == "code":
-            return WorkerFailed(report, code)
+            return WorkerFailed(cause, code)
         error = self._interruption if role == "interrupted" else None
         if error is None and self._is_fork:
             error = relay.load_error(dumped)
@@ -352,8 +353,8 @@ class Host:
             error = self._airflow.exceptions.get(role, partial(WorkerRaised, name))(text)
         try:
             raise WorkerTraceback(traceback)  # Airflow's log shows no cause that was never raised
-        except WorkerTraceback as cause:
-            error.__cause__ = cause
+        except WorkerTraceback as shown:
+            error.__cause__ = shown
         return error
 
     # How it ended
@@ -379,15 +380,14 @@ class Host:
                 f"try {self._job.python} -c pass; the task's log says what it printed"
             )
         code = FAILED if self._refused or status in (0, CUT_OFF) else 128 - status if status < 0 else status
-        job = self._begun or self._job
-        report = failure(job, cause, is_last=is_last(job, None))
-        return Outcome(code, self._interruption or WorkerFailed(report, code), report)
+        return Outcome(code, self._interruption or WorkerFailed(cause, code), cause)
 
-    def _close_logfile(self, path: str, outcome: Outcome) -> None:
-        """Write the banner that ends an attempt: only now nothing of it is running any more."""
-        job = self._job
-        goes_on = outcome.code and outcome.started and not is_last(job, outcome.error)
+    def close_logfile(self, another_follows: bool) -> None:
+        """Write the banner that ends an attempt, now that nothing of it is running any more."""
+        job = self._begun
+        if job is None or not job.logfile:
+            return
         try:
-            append_end(path, (job.attempt, job.retry_wait_time) if goes_on else None)
+            append_end(job.logfile, (job.attempt, job.retry_wait_time) if another_follows else None)
         except OSError as error:
             self._log("WARN", f"LOGFILE ends here, the log goes on: {error}")

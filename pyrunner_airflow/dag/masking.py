@@ -1,4 +1,4 @@
-"""Keeping secrets that environment variables hold out of the tasks' logs."""
+"""Keeping secrets that environment variables hold out of what Airflow shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 from airflow.sdk import conf
-from airflow.sdk.log import mask_secret
+from airflow.sdk.log import mask_logs, mask_secret
 
 # Airflow's own list of sensitive names and more, as whole words: TOKENIZERS_PARALLELISM is none, and PWD by
 # itself is the working directory.
@@ -46,6 +46,11 @@ def mask_secrets(variables: Mapping[str, str]) -> set[str]:
     if secrets:
         mask_secret([*secrets])
     return secrets
+
+
+def masked(text: str) -> str:
+    """Return a text as Airflow's log would show it."""
+    return str(mask_logs(None, "", {"event": text})["event"])
 
 
 def _forms(secret: str) -> Iterator[str]:

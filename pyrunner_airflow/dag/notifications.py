@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
 from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.sdk import conf
 
+from pyrunner_airflow.dag.report import FAILURE_KEY
+
 
 class RunEmail(SmtpNotifier):
     """
-    Airflow's own mail about the end of a run, naming the rows that did not succeed.
+    Airflow's own mail about the end of a run, naming the rows that did not succeed, and why.
 
     It is sent through Airflow's SMTP connection (``[email] email_conn_id``), which also says from whom.
 
@@ -29,12 +32,12 @@ class RunEmail(SmtpNotifier):
         url = f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/dags/{dag.dag_id}/runs/{run_id}"
         self.subject = f"{dag.dag_display_name} {self.ended}: {run_id}"
         rows = "".join(
-            f"<tr><td>{task.row.id}</td><td>{escape(task.row.name)}</td><td>{state}</td></tr>"
-            for task, state in _unsuccessful(context)
+            f"<tr><td>{task.row.id}</td><td>{escape(task.row.name)}</td><td>{state}</td>"
+            f"<td>{escape(failure)}</td></tr>"
+            for task, state, failure in _unsuccessful(context)
         )
-        table = (
-            f"<table><tr><th>ID</th><th>PROCESS_NAME</th><th>state</th></tr>{rows}</table>" if rows else ""
-        )
+        head = "<tr><th>ID</th><th>PROCESS_NAME</th><th>state</th><th></th></tr>"
+        table = f"<table>{head}{rows}</table>" if rows else ""
         self.html_content = (
             f"<p>{escape(dag.dag_display_name)} {self.ended} in run "
             f'<a href="{escape(url)}">{escape(run_id)}</a>.</p>{table}'
@@ -42,12 +45,15 @@ class RunEmail(SmtpNotifier):
         super().notify(context)
 
 
-def _unsuccessful(context: Any) -> list[tuple[Any, str]]:
-    """Return the rows that neither succeeded nor were skipped, with their states."""
+def _unsuccessful(context: Any) -> Iterator[tuple[Any, str, str]]:
+    """Yield the rows that neither succeeded nor were skipped, with their states, and why they failed."""
     ti = context.get("ti")
     if ti is None:  # Airflow tells the callback of no task where the last one is gone from the DAG
-        return []
+        return
     dag, run_id = context["dag"], context["run_id"]
     states = ti.get_task_states(dag.dag_id, run_ids=[run_id])[run_id]
-    rows = [(task, states.get(task.task_id)) for task in dag.tasks if hasattr(task, "row")]
-    return [(task, state or "not run") for task, state in rows if state not in ("success", "skipped")]
+    for task in dag.tasks:
+        state = states.get(task.task_id)
+        if hasattr(task, "row") and state not in ("success", "skipped"):
+            failure = ti.xcom_pull(task_ids=task.task_id, key=FAILURE_KEY) if state == "failed" else None
+            yield task, state or "not run", str(failure or "")

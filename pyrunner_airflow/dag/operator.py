@@ -22,14 +22,15 @@ from pyrunner_airflow.dag import relay
 from pyrunner_airflow.dag.context import XComContext
 from pyrunner_airflow.dag.errors import WorkerNotStarted, WorkerTerminated
 from pyrunner_airflow.dag.host import Host
-from pyrunner_airflow.dag.masking import mask_secrets
+from pyrunner_airflow.dag.masking import mask_secrets, masked
 from pyrunner_airflow.dag.parameters import check_conf, left_out_by
+from pyrunner_airflow.dag.report import FAILURE_KEY, NextStep, next_step, report
 from pyrunner_airflow.dag.versions import seconds_after_sigterm
 from pyrunner_airflow.dag.xcom_settings import allowed_classes
 from pyrunner_airflow.tasklist import Options, TaskRow
 from pyrunner_airflow.values import Codec
 from pyrunner_airflow.worker.app import mark_env
-from pyrunner_airflow.worker.attempt import Job, Outcome, not_rendered
+from pyrunner_airflow.worker.attempt import FAILED, Job, Outcome, cause_of
 from pyrunner_airflow.worker.child import InAirflow
 
 _LEVELS = {
@@ -70,6 +71,7 @@ class WorkerOperator(PythonOperator):
     :ivar marked: the template fields once they are rendered, by name.
     :ivar take_writes: told at the end of each attempt what it wrote to the context, as
         :meth:`~pyrunner_airflow.dag.context.XComContext.writes` has it; for who runs the DAG himself.
+    :ivar go_on: what goes on with a run that failed or was interrupted, where Airflow does not.
     :ivar take_printed: takes, in place of Airflow's log, what the worker prints: a stream's name, and lines.
     """
 
@@ -79,6 +81,7 @@ class WorkerOperator(PythonOperator):
 
     take_writes: Callable[[list[list[Any]]], None] | None = None
     take_printed: Callable[[str, str], None] | None = None
+    go_on = ""
     host: Host | None = None
     mark = ""
     marked: dict[str, Any]
@@ -139,7 +142,8 @@ class WorkerOperator(PythonOperator):
         try:
             super().render_template_fields(context)
         except Exception as error:  # Airflow does not run a row of which one fails
-            self.log.error("%s", not_rendered(_job(context), error))
+            job, outcome = _job(context), Outcome(FAILED, error, cause_of(error))
+            self.log.error("%s", report(job, outcome.cause, next_step(job, outcome)))
             raise
         self.marked = {name: getattr(self, name) for name in self.template_fields}
         for name, value in self.marked.items():
@@ -197,12 +201,32 @@ def run_row(*argv: str, **context: Any) -> None:
     printed = task.take_printed or (_print if _stdout_is_supervised() else None)
     task.host = Host(_job(context), kept, log, printed, allowed, airflow, plain)
     outcome = task.host.run()
+    step = _next_step(task, outcome, context["ti"])
+    task.host.close_logfile(step.is_attempt)
+    if outcome.cause:
+        line = report(task.host.job, outcome.cause, step)
+        log("ERROR", line)
+        _try(partial(context["ti"].xcom_push, FAILURE_KEY, masked(line)), log)
     _keep(outcome, kept, task, log)
     if outcome.error is None:
         return
     if not outcome.started:
-        raise WorkerNotStarted(outcome.report) from outcome.error
+        raise WorkerNotStarted(outcome.cause) from outcome.error
     raise outcome.error
+
+
+def _next_step(task: WorkerOperator, outcome: Outcome, ti: Any) -> NextStep:
+    """Return what follows: Airflow knows whether somebody marked or cleared a task that was ended."""
+    job = task.host.job  # type: ignore[union-attr]  # there is one: it has run
+    if not isinstance(outcome.error, WorkerTerminated):
+        return next_step(job, outcome, go_on=task.go_on)
+    if task.go_on:
+        return NextStep(task.go_on)
+    try:
+        states = ti.get_task_states(ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id])
+    except Exception as error:
+        return NextStep(f"what follows is not known, since Airflow does not answer ({error!r:.200})")
+    return next_step(job, outcome, states[ti.run_id][ti.task_id])
 
 
 def _log(log: Any, level: str, text: str) -> None:
@@ -244,8 +268,6 @@ def _keep(
     outcome: Outcome, context: XComContext, task: WorkerOperator, log: Callable[[str, str], None]
 ) -> None:
     """Publish the context, and keep what another attempt needs."""
-    if outcome.report:
-        log("ERROR", outcome.report)
     if task.take_writes:
         task.take_writes(context.writes())
     if outcome.error is None:

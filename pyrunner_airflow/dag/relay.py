@@ -21,6 +21,8 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import MaskSecret
+from airflow.sdk.log import mask_secret
 
 from pyrunner_airflow.worker.protocol import Host as WorkersHost
 
@@ -71,7 +73,11 @@ def connect(host: WorkersHost) -> None:
 def forward(message: str) -> str:
     """Send Airflow a request that a fork has made, and return what to answer."""
     try:
-        return _dump(("answer", task_runner.SUPERVISOR_COMMS.send(_load(message))))
+        request = _load(message)
+        if isinstance(request, MaskSecret):  # this process's own log lines must not have it either
+            mask_secret(request.value, request.name)
+            return _dump(("answer", None))
+        return _dump(("answer", task_runner.SUPERVISOR_COMMS.send(request)))
     except AirflowRuntimeError as error:
         return _dump(("error", error.error))
     except Exception as error:

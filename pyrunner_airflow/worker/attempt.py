@@ -110,8 +110,8 @@ class Outcome(NamedTuple):
     """0 is success; PyRunner's codes for an exception are 901 to 905."""
     error: BaseException | None = None
     """What to raise: the worker's own exception where there was one. With code 0: the wish to be skipped."""
-    report: str = ""
-    """One line that says what failed, where, and what to do next."""
+    cause: str = ""
+    """What failed, in one line."""
     started: bool = True
     """False if there was no worker to run; PyRunner does not try such a row again."""
 
@@ -129,7 +129,7 @@ def run_attempt(job: Job, app: App, around: Surroundings) -> Outcome:
         around.begin(job)
         logfile = _open_logfile(job.logfile, around) if job.logfile else None
     except (AppError, OSError) as error:
-        return not_started(job, error)
+        return not_started(error)
     stop_waiting = take_output(around.printed, logfile)
     try:
         return _load_and_run(job, app, folders, around, logfile)
@@ -159,7 +159,7 @@ def _load_and_run(
     except (Exception, SystemExit) as error:
         if logfile:
             logfile.line("ERROR", text_of(error))
-        return not_started(job, error)
+        return not_started(error)
     worker._retcode = ReturnCode(getattr(worker, "retcode", 0))  # in place of PyRunner's, which wraps
     worker.logger = Logger(_sink(around.log, logfile))
     worker.airflow = around.airflow
@@ -170,9 +170,8 @@ def _load_and_run(
         return Outcome(0, attempt.error)
     if not attempt.code:
         return Outcome(0)
-    cause = f"return code {attempt.code}" if attempt.error is None else _one_line(attempt.error)
-    report = failure(job, cause, is_last=is_last(job, attempt.error))
-    return Outcome(attempt.code, attempt.error or WorkerFailed(report, attempt.code), report)
+    cause = f"return code {attempt.code}" if attempt.error is None else cause_of(attempt.error)
+    return Outcome(attempt.code, attempt.error or WorkerFailed(cause, attempt.code), cause)
 
 
 def is_any(error: BaseException | None, names: Iterable[str]) -> bool:
@@ -273,7 +272,8 @@ class _Attempt:
         os._exit(code & 0xFF)
 
 
-def _one_line(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
+    """Return an exception as one line, not too long."""
     text = " ".join(text_of(error).split())
     if len(text) > _MAX_TEXT:  # cut between words: no mask would know half a secret
         text = f"{text[:_MAX_TEXT].rpartition(' ')[0] or text[:_MAX_TEXT]}..."
@@ -296,36 +296,15 @@ def traceback_of(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, trace))
 
 
-def not_started(job: Job, error: BaseException) -> Outcome:
+def not_started(error: BaseException) -> Outcome:
     """Return the outcome of a row whose worker could not be made."""
-    return Outcome(NOT_STARTED, error, failure(job, _one_line(error), is_last=True), started=False)
+    return Outcome(NOT_STARTED, error, cause_of(error), started=False)
 
 
-def not_rendered(job: Job, error: BaseException) -> str:
-    """Return the report of an attempt that ended before it began, since a template could not be rendered."""
-    return failure(job, _one_line(error), is_last=is_last(job, error))
-
-
-def is_last(job: Job, error: BaseException | None) -> bool:
-    """Say whether no other attempt follows one that failed with this exception, or with a code."""
-    return job.attempt >= job.max_attempts or is_any(error, FINAL)
-
-
-def failure(job: Job, cause: str, *, is_last: bool) -> str:
-    """Return the report of an attempt that failed."""
-    import socket  # which costs more than all else that a worker which succeeds needs
-
-    if is_last:
-        advice = "mend the cause and clear the failed tasks of this run"
-    else:
-        advice = f"the next attempt follows in {job.retry_wait_time} s"
-    text = (
-        f'{job.list_path}:{job.line}: row {job.id} "{job.name}" ({job.module}.{job.worker}) '
-        f"failed: {cause}; "
-        f"attempt {job.attempt} of {job.max_attempts}; "
-        f"LOGFILE {job.logfile or 'none'} on {socket.gethostname()}; {advice}"
-    )
-    return text.replace(job.mark, "")
+def another_follows(job: Job, outcome: Outcome) -> bool:
+    """Say whether an attempt that ended so is tried again, as far as that is the row's own affair."""
+    may_be = outcome.code and outcome.started and not is_any(outcome.error, FINAL)
+    return bool(may_be and job.attempt < job.max_attempts)
 
 
 def _resolve(job: Job, folders: List[str]) -> Job:

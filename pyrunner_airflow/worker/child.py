@@ -41,6 +41,7 @@ from .attempt import (
     Outcome,
     Surroundings,
     WorkerFailed,
+    cause_of,
     is_any,
     not_started,
     run_attempt,
@@ -244,7 +245,7 @@ def run_in_fork(
                 _become(find_interpreter(job.python, app), before, environment, host, door, interruptions)
         return process.run(job, app)
 
-    process.tell(job, run, airflow.dump)
+    process.tell(run, airflow.dump)
 
 
 def run_in_interpreter(door: int, interruptions: int) -> None:
@@ -259,9 +260,7 @@ def run_in_interpreter(door: int, interruptions: int) -> None:
     airflow = Codec(allowed).decode(*start["airflow"])
     around = Interruptions(interruptions, {}), allowed, MappingProxyType(airflow), start["takes_output"]
     process = _Process(host, *around)
-    process.tell(
-        job, lambda: process.run(job, find_app(job.list_path, job.app_root, job.cwd)), lambda _: None
-    )
+    process.tell(lambda: process.run(job, find_app(job.list_path, job.app_root, job.cwd)), lambda _: None)
 
 
 class _Process:
@@ -289,14 +288,14 @@ class _Process:
     def run(self, job: Job, app: App) -> Outcome:
         return run_attempt(job, app, self._around)
 
-    def tell(self, job: Job, run: Callable[[], Outcome], dump: Callable[[BaseException], Any]) -> None:
+    def tell(self, run: Callable[[], Outcome], dump: Callable[[BaseException], Any]) -> None:
         """Tell the task's process how an attempt ended, or why there was none."""
         try:
             outcome = run()
         except (AppError, OSError) as error:
-            outcome = not_started(job, error)
+            outcome = not_started(error)
         except BaseException as error:  # an interruption of before there was a worker
-            outcome = Outcome(FAILED, error)
+            outcome = Outcome(FAILED, error, cause_of(error))
         raised = outcome.error
         told = None
         if raised is not None:
@@ -304,7 +303,7 @@ class _Process:
             dumped = dump(raised)
             told = [self._role(raised), *texts, dumped if len(dumped or "") < _MAX_TEXT else None]
         try:
-            self._host.ask("end", outcome.code, outcome.report, outcome.started, told)
+            self._host.ask("end", outcome.code, outcome.cause, outcome.started, told)
         except HostGone:
             sys.exit(CUT_OFF)
         _end_process_pools()

@@ -149,7 +149,9 @@ def test_of_a_failed_attempt_the_log_is_shown_from_the_workers_own_code_on(story
 
 def test_a_return_code_is_told_in_a_line(story):
     _, failed, *_ = story
-    assert 'row 3 "Needs a file" (workers.NeedsFile) failed: return code 7; attempt 1 of 1' in failed.out
+    assert (
+        'failed: return code 7; row 3 "Needs a file", attempt 1 of 1; mend the cause and go on' in failed.out
+    )
 
 
 def test_without_a_terminal_there_are_no_colours_and_nothing_moves(story):
@@ -204,7 +206,7 @@ def test_a_worker_that_takes_its_process_down_is_a_failed_row(job):
     done = run("run", "--env", "MODE=die", "-x", "1,4", job)
     assert done.code == 1
     assert "4  End           failed" in done.out
-    assert "failed: its process ended (signal 9, Killed); attempt 1 of 1" in done.out
+    assert "failed: its process ended (signal 9, Killed); row 1 " in done.out
     assert "failed: 1 done, " in done.out
 
 
@@ -384,9 +386,9 @@ def test_a_row_whose_template_fails_is_shown_with_its_log_and_run_again(job):
     assert "1  Start  failed    attempt 1 of 2, the next follows in 0 s\n" in failed.out
     assert "1  Start  failed    attempt 2 of 2\n    " in failed.out
     assert "field 'op_args'. Template: ['{{ nope.x }}']\n" in failed.out
-    report = f"{job}:1: row 1 \"Start\" (workers.Start) failed: UndefinedError: 'nope' is undefined; attempt"
-    assert f"{report} 1 of 2; " in failed.out
-    assert f"{report} 2 of 2; " in failed.out
+    report = "failed: UndefinedError: 'nope' is undefined; row 1 \"Start\", attempt"
+    assert f"{report} 1 of 2; the next attempt follows in 0 s; " in failed.out
+    assert f"{report} 2 of 2; mend the cause and go on by `pyrunner-airflow run -r`; " in failed.out
     assert "    jinja2.exceptions.UndefinedError: 'nope' is undefined\n2  Next   not run\n" in failed.out
     job.write_text(job.read_text().replace("{{ nope.x }}", "{{ run_id }}"))
     nothing = run("run", "-r", "-x", "1", "-N", "1", job)
@@ -400,7 +402,7 @@ def test_a_profile_that_exits_is_told_with_the_row_and_no_attempt_follows(job):
     (job.parent / "app_profile").write_text("echo why\nexit 3\n")
     failed = run("run", job)
     assert failed.code == 1
-    assert f'{job}:1: row 1 "Start" (workers.Start) failed: AppError: {job.parent}/app_profile ' in failed.out
+    assert f"failed: AppError: {job.parent}/app_profile " in failed.out
     assert "does not come to its end (exit 3): why. " in failed.out
     assert "attempt 2" not in failed.out
 

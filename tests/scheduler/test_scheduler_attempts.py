@@ -95,9 +95,9 @@ def test_a_row_that_cannot_start_fails_without_another_attempt(run, app):
     assert run.states()["3_no_such_class"] == "failed"
     assert len(run.tries("3_no_such_class")) == 1
     assert failure_line(run, "3_no_such_class", 1) == (
-        f'{app.list}:4: row 3 "No Such Class" (workers.NoSuchClass) failed: AppError: '
-        f"there is no class NoSuchClass in {app.path}/workers/workers.py; attempt 1 of 3; "
-        f"LOGFILE none on {socket.gethostname()}; mend the cause and clear the failed tasks of this run"
+        f"failed: AppError: there is no class NoSuchClass in {app.path}/workers/workers.py; "
+        'row 3 "No Such Class", attempt 1 of 3; mend the cause and clear the failed tasks of this run; '
+        f"workers.NoSuchClass, LOGFILE none on {socket.gethostname()}, {app.list}:4"
     )
 
 
@@ -112,13 +112,15 @@ def test_a_row_that_cannot_start_fails_without_another_attempt(run, app):
 def test_one_line_of_the_log_tells_all_about_a_failure(run, app, airflow, attempt, advice):
     (logfile,) = airflow.home.glob("logs/pyrunner/attempts/*/never.log")
     assert failure_line(run, "1_never_works", attempt) == (
-        f'{app.list}:2: row 1 "Never Works" (workers.NeverWorks) failed: ValueError: no orders today; '
-        f"attempt {attempt} of 3; LOGFILE {logfile} on {socket.gethostname()}; {advice}"
+        f'failed: ValueError: no orders today; row 1 "Never Works", attempt {attempt} of 3; {advice}; '
+        f"workers.NeverWorks, LOGFILE {logfile} on {socket.gethostname()}, {app.list}:2"
     )
 
 
 def test_a_return_code_stands_in_the_failure_line(run, app):
-    assert "failed: return code 7; attempt 1 of 3" in failure_line(run, "2_works_later", 1)
+    assert 'failed: return code 7; row 2 "Works Later", attempt 1 of 3; ' in failure_line(
+        run, "2_works_later", 1
+    )
 
 
 def test_the_log_shows_the_workers_own_exception(run, app):

@@ -74,9 +74,9 @@ class TestPath:
     @pytest.mark.parametrize(
         ("task_id", "row", "reason", "logfile"),
         [
-            ("3_below_a_file", '3: row 3 "Below A File"', "File exists", "{config}/logfile.lst/x.log"),
-            ("4_is_a_folder", '4: row 4 "Is A Folder"', "Is a directory", "{config}"),
-            ("5_not_allowed", '5: row 5 "Not Allowed"', "", "/proc/x.log"),
+            ("3_below_a_file", 'row 3 "Below A File"', "File exists", "{config}/logfile.lst/x.log"),
+            ("4_is_a_folder", 'row 4 "Is A Folder"', "Is a directory", "{config}"),
+            ("5_not_allowed", 'row 5 "Not Allowed"', "", "/proc/x.log"),
         ],
     )
     def test_one_that_cannot_be_written_fails_the_row_at_once_and_says_why(
@@ -86,9 +86,9 @@ class TestPath:
         assert len(run.tries(task_id)) == 1
         path = re.escape(logfile.format(config=app.list.parent))
         assert re.search(
-            rf"{re.escape(str(app.list))}:{row} \(workers\.Done\) failed: "
-            rf"AppError: LOGFILE cannot be written: \[Errno \d+\] .*{reason}.*; attempt 1 of 3; "
-            rf"LOGFILE {path} on {re.escape(socket.gethostname())}; mend the cause",
+            rf"failed: AppError: LOGFILE cannot be written: \[Errno \d+\] .*{reason}.*; "
+            rf"{row}, attempt 1 of 3; mend the cause .*; workers\.Done, "
+            rf"LOGFILE {path} on {re.escape(socket.gethostname())}, {re.escape(str(app.list))}:\d",
             run.log(task_id),
         )
 

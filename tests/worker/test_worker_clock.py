@@ -263,4 +263,4 @@ class TestTimeZone:
 
     def test_one_that_the_host_does_not_know_is_an_error(self, root, tmp_path, monkeypatch):
         monkeypatch.setenv("TZDIR", str(tmp_path))
-        assert "AppError: time zone Europe/Berlin: " in run_row(root, timezone="Europe/Berlin").report
+        assert "AppError: time zone Europe/Berlin: " in run_row(root, timezone="Europe/Berlin").cause

@@ -37,7 +37,7 @@ class TestError:
 
     def test_a_code_becomes_worker_failed_with_the_code_and_the_report(self, run):
         ran = run(FAIL)
-        assert (ran.error_type, ran.error.retcode, ran.error_text) == ("WorkerFailed", 6, ran.report)
+        assert (ran.error_type, ran.error.retcode, ran.error_text) == ("WorkerFailed", 6, ran.cause)
 
     def test_the_workers_exception_comes_back_as_it_is(self, run_in_fork):
         error = run_in_fork(RAISE).error

@@ -21,7 +21,7 @@ def say(text, base="pyrunner_airflow"):
 
 def said(root, **columns):
     ran = run_row(root, **columns)
-    assert ran.error is None, ran.report
+    assert ran.error is None, ran.cause
     return ran.context["said"]
 
 
@@ -461,11 +461,6 @@ class TestEnvironmentReferences:
         )
         assert ran.context["said"][:2] == [["a", "$ENV{A} and a"], "a,$ENV{A} and a"]
         assert ran.context["said"][2].endswith("/$ENV{A}a.log")
-
-    def test_the_mark_is_not_shown(self, root):
-        ran = run_row(root, module="$ENV{77M}", logfile="$ENV{77A}.log", mark="77", env={"A": "a"})
-        assert "($ENV{M}.W)" in ran.report
-        assert "LOGFILE $ENV{A}.log on" in ran.report
 
     def test_a_variable_of_the_list_may_refer_to_the_profiles_and_to_those_before_it(self, root):
         write(root / "config" / "app_profile", "export APP_A=a")

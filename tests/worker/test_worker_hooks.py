@@ -152,7 +152,7 @@ class TestInterruption:
             on_log=on_log,
         )
         assert (bool(ran.code), ran.error_type) == (True, "WorkerTerminated")
-        assert "and the worker did not end" in ran.report
+        assert "and the worker did not end" in ran.cause
 
     def test_only_the_workers_own_code_is_interruptible(self, root):
         """Importing and constructing are, and each hook; nothing between them is."""
@@ -218,14 +218,14 @@ class TestLater:
 
     def test_a_reschedule(self, run_in_fork):
         ran = run_in_fork(with_run("raise AirflowRescheduleException(MOMENT)"), dedent(self.IMPORTS))
-        assert (ran.code, ran.report, type(ran.error)) == (0, "", AirflowRescheduleException)
+        assert (ran.code, ran.cause, type(ran.error)) == (0, "", AirflowRescheduleException)
         assert ran.error.reschedule_date == datetime(2026, 1, 2, tzinfo=UTC)
         assert ran.context["calls"] == ["on_start", "run", "on_exit", "on_destroy"]
 
     def test_a_deferral(self, run_in_fork):
         line = "raise TaskDeferred(trigger=DateTimeTrigger(MOMENT), method_name='execute', kwargs={'a': 1})"
         ran = run_in_fork(with_run(line), dedent(self.IMPORTS))
-        assert (ran.code, ran.report, type(ran.error)) == (0, "", TaskDeferred)
+        assert (ran.code, ran.cause, type(ran.error)) == (0, "", TaskDeferred)
         assert (ran.error.trigger.moment, ran.error.method_name) == (
             datetime(2026, 1, 2, tzinfo=UTC),
             "execute",

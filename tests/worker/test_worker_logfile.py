@@ -297,13 +297,13 @@ class TestFile:
         (root / "folder").mkdir()
         ran = run("def run(self): self.context['ran'] = True", logfile=logfile)
         assert (ran.code, ran.context) == (905, {})
-        assert "failed: AppError: LOGFILE cannot be written: [Errno " in ran.report
-        assert str(root / logfile.split("/")[0]) in ran.report
+        assert "AppError: LOGFILE cannot be written: [Errno " in ran.cause
+        assert str(root / logfile.split("/")[0]) in ran.cause
 
     def test_a_disk_that_is_full_is_told_and_nothing_starts(self, run):
         ran = run("def run(self): self.context['ran'] = True", logfile="/dev/full")
         assert (ran.code, ran.context) == (905, {})
-        assert "failed: AppError: LOGFILE cannot be written: [Errno 28]" in ran.report
+        assert "AppError: LOGFILE cannot be written: [Errno 28]" in ran.cause
 
     def test_one_that_takes_no_more_fails_no_worker(self, run):
         ran = run(
@@ -336,11 +336,8 @@ class TestFile:
             mask=lambda variables: {text for name, text in variables.items() if name == "APP_PASSWORD"},
             logfile="$ENV{APP_SAME}.log",
         )
-        assert (ran.code, ran.outcome.started, "Zulu-93" in ran.report) == (905, False, False)
-        assert (
-            "failed: AppError: LOGFILE: $ENV{APP_SAME} is a secret, which the file's name would "
-            in ran.report
-        )
+        assert (ran.code, ran.outcome.started, "Zulu-93" in ran.cause) == (905, False, False)
+        assert "AppError: LOGFILE: $ENV{APP_SAME} is a secret, which the file's name would " in ran.cause
         assert not list(root.rglob("*.log"))
 
     def test_the_tasks_process_keeps_no_descriptor_open(self, run):

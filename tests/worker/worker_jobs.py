@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from pyrunner_airflow.values import Allowed, Codec
 from pyrunner_airflow.worker.app import Run
-from pyrunner_airflow.worker.attempt import Job, Outcome
+from pyrunner_airflow.worker.attempt import Job, Outcome, another_follows
 
 _DUE = datetime(2024, 2, 29, 23, 30, 15, tzinfo=timezone.utc)  # noqa: UP017 - Python 3.8
 RUN = Run("manual__1", "2024-02-29T23:30:00+00:00", _DUE.timestamp())
@@ -76,6 +76,7 @@ class Ran(NamedTuple):
     kept: MemoryContext
     lines: list
     logfile: Path
+    is_tried_again: bool
 
     @property
     def code(self):
@@ -100,8 +101,9 @@ class Ran(NamedTuple):
         return str(self.error.__cause__)
 
     @property
-    def report(self):
-        return self.outcome.report
+    def cause(self):
+        """What failed, in one line."""
+        return self.outcome.cause
 
     @property
     def context(self):
@@ -181,7 +183,10 @@ def run_row(
             on_log(host, text)
 
     host = Host(job, kept, log, printed, ALLOWED, around, airflow or {})
-    return Ran(host.run(), kept, lines, root / (job.logfile or "none"))
+    outcome = host.run()
+    is_tried_again = another_follows(job, outcome)
+    host.close_logfile(is_tried_again)
+    return Ran(outcome, kept, lines, root / (job.logfile or "none"), is_tried_again)
 
 
 def terminate_at(line, seconds_to_end=60):
