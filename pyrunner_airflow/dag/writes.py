@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 
 from airflow.sdk.serde import serialize
 
-from pyrunner_airflow.dag.xcom_values import from_xcom, to_xcom
-from pyrunner_airflow.values import TAG, VALUE, Allowed, Codec, Encoded
-from pyrunner_airflow.values.codec import ORDERS
-from pyrunner_airflow.values.kinds import fits, shown
-from pyrunner_airflow.worker.context import MAX_KEY_LENGTH, RESERVED_PREFIX
+from pyrunner_airflow.dag.xcom_values import to_xcom
+from pyrunner_airflow.values import ORDERS, TAG, VALUE, Allowed, Codec, Encoded, fits, is_encoded
+from pyrunner_airflow.values.kinds import shown
+from pyrunner_airflow.worker.context import KEY
 
 UNREADABLE = (
     ImportError,
@@ -36,17 +35,7 @@ UNREADABLE = (
 
 _CODEC = Codec(Allowed([], []))
 _PLAIN_KEY = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?", re.ASCII)
-_KEY = (str, {TAG: re.compile("str"), VALUE: {TAG: re.compile("bytes"), VALUE: str}})
-_ROW = {
-    "key": _KEY,
-    "stamp": int,
-    # Any that may be one: since it wrote, its row may have got another name.
-    "task_id": re.compile(r"\w[\w.-]{0,249}", re.ASCII),
-    "state": re.compile("value|none|deleted"),
-    "number": (None, float),
-    "orders": ORDERS,
-}
-_JOURNAL = {"writes": [([_KEY, int], [_KEY, int, object, ORDERS]), ...]}
+_TEXT = (str, {TAG: re.compile("str"), VALUE: {TAG: re.compile("bytes"), VALUE: str}})
 _MAX_ROWS = 100_000
 _CENTURY = 100 * 365 * 24 * 3600 * 1_000_000
 """How far ahead the clock of a host may be that wrote, in microseconds."""
@@ -111,9 +100,11 @@ def index_of(entries: dict[str, Entry]) -> list[dict[str, Any]]:
 
 def read_index(index: Any) -> dict[str, Entry]:
     """Return the entries that an index tells of; raises one of UNREADABLE."""
-    if type(index) is not list or len(index) > _MAX_ROWS:
-        raise ValueError(f"it is {shown(index)}")
-    return dict(map(_read_row, index))
+    _check(index, lambda index: type(index) is list and len(index) <= _MAX_ROWS)
+    for row in index:
+        _check(row, _ROW)
+    names = Entry._fields
+    return {_CODEC.decode(row["key"]): Entry(**{n: row[n] for n in names if n in row}) for row in index}
 
 
 def journal_of(writes: dict[str, Write], room: int | None = None) -> list[list[Any]]:
@@ -138,35 +129,41 @@ def journal_of(writes: dict[str, Write], room: int | None = None) -> list[list[A
 
 def read_journal(journal: Any) -> dict[str, Write]:
     """Return the writes that a journal has; raises one of UNREADABLE."""
-    if not fits(journal, _JOURNAL):
-        raise ValueError(f"it is {shown(journal)}")
-    return dict(_read_write(*row) for row in journal["writes"])
+    _check(journal, {"writes": [_WRITE, ...]})
+    return {
+        _CODEC.decode(key): Write(moment, Encoded(*encoded) if encoded else None)
+        for key, moment, *encoded in journal["writes"]
+    }
 
 
-def _read_row(row: Any) -> tuple[str, Entry]:
-    if not fits(row, _ROW) or not math.isfinite(row.get("number") or 0):
-        raise ValueError(f"it holds {shown(row)}")
-    _check_time(row["stamp"])
-    return _read_key(row["key"]), Entry(**{name: row[name] for name in Entry._fields if name in row})
+def _check(data: Any, shape: Any) -> None:
+    if not fits(data, shape):
+        raise ValueError(f"it holds {shown(data)}")
 
 
-def _read_write(key: Any, moment: int, *encoded: Any) -> tuple[str, Write]:
-    _check_time(moment)
-    for data in encoded[:1]:
-        if from_xcom(data, _CODEC) != data:
-            raise ValueError(f"{shown(data)} is no value as it is stored")
-        serialize(to_xcom(data))  # which would fail when it is published
-    return _read_key(key), Write(moment, Encoded(*encoded) if encoded else None)
+def _is_key(data: Any) -> bool:
+    return fits(data, _TEXT) and fits(_CODEC.decode(data), KEY)
 
 
-def _read_key(data: Any) -> str:
-    key: str = _CODEC.decode(data)
-    if not 0 < len(key) <= MAX_KEY_LENGTH or key.startswith(RESERVED_PREFIX):
-        raise ValueError(f"{shown(key)} is no key")
-    return key
-
-
-def _check_time(stamp: int) -> None:
+def _is_time(stamp: Any) -> bool:
     # The bound moves on, so that what comes one after the last that is let in is let in below.
-    if abs(stamp) > now() + _CENTURY:
-        raise ValueError(f"{shown(stamp)} is no time")
+    return type(stamp) is int and abs(stamp) <= now() + _CENTURY
+
+
+def _is_value(data: Any) -> bool:
+    if is_encoded(data):
+        serialize(to_xcom(data))  # which raises what it would raise when the value is published
+        return True
+    return False
+
+
+_ROW = {
+    "key": _is_key,
+    "stamp": _is_time,
+    # Any that may be one: since it wrote, its row may have got another name.
+    "task_id": re.compile(r"\w[\w.-]{0,249}", re.ASCII),
+    "state": re.compile("value|none|deleted"),
+    "number": (None, lambda number: type(number) is float and math.isfinite(number)),
+    "orders": ORDERS,
+}
+_WRITE = ([_is_key, _is_time], [_is_key, _is_time, _is_value, ORDERS])

@@ -21,7 +21,8 @@ from .models import Allowed, field_names
 TAG, VALUE = "__pyrunner__", "value"
 MAX_DEPTH = 90
 """How deep values may be nested. Their JSON may be two levels deeper; MySQL's limit is 100."""
-ORDERS = (None, [[str, ...], ...])  # the shape of Encoded.orders
+ORDERS = (None, [[str, ...], ...])
+"""The shape of :attr:`Encoded.orders`: see :func:`~pyrunner_airflow.values.fits`."""
 ORDERS_LENGTH = 4000
 """How many characters the keys in :attr:`Encoded.orders` may have, since every task below stores them too."""
 

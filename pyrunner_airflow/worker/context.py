@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Iterator, List, MutableMapping
 
-MAX_KEY_LENGTH = 250
-RESERVED_PREFIX = "pyrunner."
+_MAX_KEY_LENGTH = 250
+_RESERVED_PREFIX = "pyrunner."
+KEY = re.compile(f"(?!{re.escape(_RESERVED_PREFIX)}).{{1,{_MAX_KEY_LENGTH}}}", re.DOTALL)
+"""What a key of the context may be."""
 
 
 class ContextKeyError(ValueError):
@@ -112,9 +115,9 @@ class Context(MutableMapping[str, Any]):
 def _check_key(key: object) -> None:
     if not isinstance(key, str):
         raise ContextKeyError(f"a context key must be a str, not {type(key).__name__}: {key!r}")
-    if not key or len(key) > MAX_KEY_LENGTH:
+    if key.startswith(_RESERVED_PREFIX):
+        raise ContextKeyError(f"context keys that start with {_RESERVED_PREFIX!r} are reserved: {key!r}")
+    if not KEY.fullmatch(key):
         raise ContextKeyError(
-            f"a context key must have 1 to {MAX_KEY_LENGTH} characters, not {len(key)}: {key[:50]!r}"
+            f"a context key must have 1 to {_MAX_KEY_LENGTH} characters, not {len(key)}: {key[:50]!r}"
         )
-    if key.startswith(RESERVED_PREFIX):
-        raise ContextKeyError(f"context keys that start with {RESERVED_PREFIX!r} are reserved: {key!r}")

@@ -15,10 +15,10 @@ import json
 import os
 import re
 import socket
-from typing import Any, Dict, List, Type
+from typing import Any
 
-from ..values import ContextValueError, fits, is_encoded
-from .context import MAX_KEY_LENGTH, RESERVED_PREFIX
+from ..values import ORDERS, ContextValueError, fits, is_encoded
+from .context import KEY
 
 
 class HostError(RuntimeError):
@@ -48,12 +48,10 @@ MAX_MESSAGE = 128 << 20
 """The length of the longest question, in bytes: room for a value of 50 MB, whose JSON may be longer."""
 _PIECE = 16 << 20
 """How much is logged or printed at once: JSON may need six times as much."""
-_KEY = re.compile(f"(?!{re.escape(RESERVED_PREFIX)}).{{1,{MAX_KEY_LENGTH}}}", re.DOTALL)
-_ORDERS = (None, [[str, ...], ...])
 _ERROR = [re.compile("code|final|interrupted|raised|skip"), str, str, str, (None, str)]
-QUESTIONS: Dict[str, List[Any]] = {
+QUESTIONS: dict[str, list[Any]] = {
     "get": [str],
-    "set": [_KEY, is_encoded, _ORDERS],
+    "set": [KEY, is_encoded, ORDERS],
     "delete": [str],
     "has": [str],
     "keys": [],
@@ -66,7 +64,7 @@ QUESTIONS: Dict[str, List[Any]] = {
     "end": [int, str, bool, (None, _ERROR)],
 }
 """What may be asked, and the shapes of its arguments: see :func:`~pyrunner_airflow.values.fits`."""
-_ERRORS: Dict[str, Type[Exception]] = {"KeyError": KeyError, "ContextValueError": ContextValueError}
+_ERRORS: dict[str, type[Exception]] = {"KeyError": KeyError, "ContextValueError": ContextValueError}
 
 
 class Host:
@@ -80,7 +78,7 @@ class Host:
         self._door = door
         # An exchange takes a connection out and puts it back when it is over: no lock is needed, and what
         # breaks an exchange off, whether a signal or a fork, leaves no half of it to the next.
-        self._idle: List[Connection] = []
+        self._idle: list[Connection] = []
         os.register_at_fork(after_in_child=self._idle.clear)
 
     def ask(self, *question: Any) -> Any:
@@ -157,7 +155,7 @@ def from_line(line: bytes) -> Any:
     return json.loads(line.decode("utf-8", "surrogatepass"))
 
 
-def read_question(line: bytes) -> List[Any]:
+def read_question(line: bytes) -> list[Any]:
     """Return what is asked, and the arguments; raises NoQuestion, if it is not one of :data:`QUESTIONS`."""
     try:
         what, *arguments = from_line(line)
