@@ -13,7 +13,7 @@ from airflow.sdk.serde import deserialize, serialize
 
 from pyrunner_airflow.dag.xcom_settings import backend_is_airflows
 from pyrunner_airflow.values import TAG, VALUE, Allowed, Codec, ContextValueError
-from pyrunner_airflow.values.kinds import Refused, hashed
+from pyrunner_airflow.values.kinds import Refused
 
 _CONTAINERS = {"tuple": tuple, "set": set, "frozenset": frozenset}
 _CARRIED = {"Decimal", "UUID", "date", "datetime", "pendulum.Date", "pendulum.DateTime", "timedelta"}
@@ -34,8 +34,7 @@ def to_xcom(data: Any) -> Any:
         return _carried(data)
     if kind == "set" or (kind in _CONTAINERS and backend_is_airflows()):
         with suppress(TypeError, Refused):  # what stays encoded is a dictionary, which no set holds
-            items = [to_xcom(item) for item in data[VALUE]]
-            return tuple(items) if kind == "tuple" else _CONTAINERS[kind](hashed(items, items))
+            return _CODEC.kinds[kind].load([to_xcom(item) for item in data[VALUE]])
     return data
 
 
@@ -50,8 +49,7 @@ def from_xcom(value: Any, codec: Codec) -> Any:
         return {TAG: cls.__name__, VALUE: [from_xcom(item, codec) for item in value]}
     if cls is datetime and isinstance(value.tzinfo, pendulum.Timezone):
         # Airflow gives a datetime one of pendulum's zones; where it had one before, it stays encoded.
-        key = value.tzinfo.key
-        value = value.replace(tzinfo=UTC if key == "UTC" else ZoneInfo(key))
+        value = value.replace(tzinfo=UTC if value.tzinfo.key == "UTC" else ZoneInfo(value.tzinfo.key))
     data = codec.encode(value).data
     if cls is str and data is not value:
         raise ContextValueError(f"{value!r:.60} only tells what it was")

@@ -93,13 +93,12 @@ def _load_frame(data: dict[str, Any]) -> Any:
 
 
 def _is_same_frame(frame: Any, other: Any) -> bool:
-    try:
+    with suppress(AssertionError):
         import_module("pandas.testing").assert_frame_equal(frame, other, check_exact=True, check_freq=True)
-    except AssertionError:
-        return False
-    # A list in a cell is to pandas the same as an array.
-    cells = [[c.tolist() for _, c in one.items() if c.dtype == object] for one in (frame, other)]
-    return repr(cells[0]) == repr(cells[1])
+        # A list in a cell is to pandas the same as an array.
+        cells = [[c.tolist() for _, c in one.items() if c.dtype == object] for one in (frame, other)]
+        return repr(cells[0]) == repr(cells[1])
+    return False
 
 
 def _check_frame(frame: Any, back: Any) -> None:
@@ -155,4 +154,3 @@ KINDS: dict[str, Kind] = {
     ),
     "pandas.NaTType": Kind(None, lambda _: None, lambda _: import_module("pandas").NaT),
 }
-"""By the name under which they are stored: that of their class in its library."""

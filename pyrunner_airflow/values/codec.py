@@ -1,10 +1,9 @@
 """
 What a context value looks like in the journal, in XCom and on its way to another process.
 
-It is plain JSON that each of Airflow's databases gives back as it was: no NUL and no lone surrogate in text,
-no NaN, no integer beyond 64 bits, no float that PostgreSQL would make an integer of; and not too deep. The
-order of an object's keys changes, so it is told beside the JSON. What JSON does not carry is tagged. Nothing
-is pickled or evaluated, since a value may be forged by whoever may edit XComs.
+It is plain JSON, of which each of Airflow's databases gives back all but the order of an object's keys; that
+is told beside it. What JSON does not carry, or a database would change, is tagged. Nothing is pickled or
+evaluated, since a value may be forged by whoever may edit XComs.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from enum import Enum
+from itertools import count
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from . import arrays, kinds, models
@@ -19,15 +19,11 @@ from .kinds import HINT, TYPES, Kind, Refused, fits, full_name, is_a, library_na
 from .models import Allowed, field_names
 
 TAG, VALUE = "__pyrunner__", "value"
-MAX_DEPTH = 90
-"""How deep values may be nested. Their JSON may be two levels deeper; MySQL's limit is 100."""
-ORDERS = (None, [[str, ...], ...])
-"""The shape of :attr:`Encoded.orders`: see :func:`~pyrunner_airflow.values.fits`."""
-ORDERS_LENGTH = 4000
-"""How many characters the keys in :attr:`Encoded.orders` may have, since every task below stores them too."""
+MAX_DEPTH = 90  # of values: their JSON may be two levels deeper, and MySQL's limit is 100
+ORDERS = (None, [[str, ...], ...])  # the shape of Encoded.orders
+ORDERS_LENGTH = 4000  # of all their keys, in characters: every task below stores them too
 
-_RESERVED = frozenset({TAG, "__classname__", "__id__", "__var"})
-"""Keys that tell a dictionary of ours or of Airflow's, of today or of Airflow 2."""
+_RESERVED = frozenset({TAG, "__classname__", "__id__", "__var"})  # ours, Airflow's, and Airflow 2's
 _PLACEHOLDER = re.compile(r"[\w.]+@version=\d+\(")
 """How Airflow's XCom tab shows an object, such as a date; saved there, this text takes its place."""
 _CANNOT = "which cannot travel to another task"
@@ -111,18 +107,14 @@ class Codec:
 
 def is_encoded(data: Any, depth: int = 0) -> bool:
     """Say whether this is as :meth:`Codec.encode` has it, whatever is in its tagged parts."""
-    cls = type(data)
-    if cls not in (list, dict):
+    if type(data) not in (list, dict):
         return _is_plain(data)
-    if depth > MAX_DEPTH + 1:
-        return False
-    if cls is dict:
-        if TAG in data:
-            return len(data) == 2 and type(data[TAG]) is str and is_encoded(data.get(VALUE), depth + 1)
-        if not (_RESERVED.isdisjoint(data) and all(map(_is_plain, data))):
+    if type(data) is dict:
+        is_tagged = data.keys() == {TAG, VALUE} and type(data[TAG]) is str
+        if not (is_tagged or _RESERVED.isdisjoint(data)):
             return False
-        data = data.values()
-    return all(_is_plain(item) or is_encoded(item, depth + 1) for item in data)
+        data = [*data, *data.values()]
+    return depth < MAX_DEPTH + 2 and all(_is_plain(part) or is_encoded(part, depth + 1) for part in data)
 
 
 class _Encoder:
@@ -140,17 +132,14 @@ class _Encoder:
         if _is_plain(value):
             return value
         if depth >= MAX_DEPTH:
-            raise ContextValueError(
-                f"value is nested more than {MAX_DEPTH} levels deep, or holds itself: {HINT}"
-            )
+            fault = f"is nested more than {MAX_DEPTH} levels deep, or holds itself"
+            raise ContextValueError(f"value {fault}: {HINT}")
         cls = type(value)
         if cls is list:
             return self._encode_all(_ITEM, enumerate(value), depth + 1)
-        if cls is tuple:
-            return {TAG: "tuple", VALUE: self._encode_all(_ITEM, enumerate(value), depth + 2)}
-        if cls in (set, frozenset):
-            elements = zip(kinds.hashed(value, value), value)
-            return {TAG: cls.__name__, VALUE: self._encode_all(_ELEMENT, elements, depth + 2)}
+        if cls in (tuple, set, frozenset):
+            step, keys = (_ITEM, count()) if cls is tuple else (_ELEMENT, kinds.hashed(value, value))
+            return {TAG: cls.__name__, VALUE: self._encode_all(step, zip(keys, value), depth + 2)}
         return self._encode_dict(_ITEM, value, depth) if cls is dict else self._encode_kind(value, depth)
 
     def _encode_kind(self, value: Any, depth: int) -> Any:
@@ -168,8 +157,7 @@ class _Encoder:
                 back = kind.make(self._codec.decode(made_of))
                 if type(back) is not type(value):
                     raise TypeError(f"it would come back as a {full_name(type(back))}")
-                if kind.check:
-                    kind.check(value, back)
+                kind.check(value, back)
         except (Refused, ContextValueError):
             raise
         except Exception as error:  # whatever the object's own methods raise

@@ -17,7 +17,6 @@ from uuid import UUID
 
 HINT = "convert it to text, numbers, lists and dictionaries, or keep it in a file and its path in the context"
 ZONE = (None, timezone, "zoneinfo.ZoneInfo", "pendulum.Timezone", "pendulum.FixedTimezone")
-"""The shape of a time's zone."""
 ZONE_NAME = re.compile(r"(?!dateutil/)[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
 """Without a dot, so that it does not leave the database; dateutil would take it for any file's path."""
 
@@ -44,7 +43,7 @@ class Kind(NamedTuple):
     """Returns what a value is made of, to be encoded in turn: a dictionary, if these are its attributes."""
     load: Callable[[Any], Any]
     """Makes the value again of what fits :attr:`shape`."""
-    check: Callable[[Any, Any], None] | None = None
+    check: Callable[[Any, Any], object] = lambda value, back: None
     """Raises :class:`Refused` if what comes back of a value is of its type but not the same."""
 
     def make(self, data: Any) -> Any:
@@ -111,10 +110,9 @@ def hashed(pairs: Any, keys: Iterable[Any]) -> Any:
 
 
 def _dump_defaultdict(value: defaultdict[Any, Any]) -> list[Any]:
-    factory: Any = value.default_factory
-    if factory not in _FACTORIES.values():
+    if value.default_factory not in _FACTORIES.values():
         raise Refused("whose default factory is none of Python's own types: store dict(...) of it")
-    return [factory and factory.__name__, dict(value)]
+    return [getattr(value.default_factory, "__name__", None), dict(value)]
 
 
 def _dump_time(value: datetime | time) -> list[Any]:

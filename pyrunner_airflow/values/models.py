@@ -71,17 +71,14 @@ def _load_enum(allowed: Allowed, data: list[Any]) -> Any:
     cls = _find(allowed, data[0])
     if not issubclass(cls, Enum) or type(data[1]) is not (int if issubclass(cls, Flag) else str):
         raise ValueError(f"{full_name(cls)} is no such Enum")
-    if type(data[1]) is int and data[1].bit_length() > 1000:  # which an old Python takes one by one
-        raise ValueError(f"{full_name(cls)} has no such flags")
     return cls(data[1]) if issubclass(cls, Flag) else cls[data[1]]
 
 
 def _dump_model(allowed: Allowed, value: Any) -> dict[str, Any]:
     name = full_name(type(value))
     if not allowed.allows(name):
-        raise Refused(
-            f"which no other task may load: add {name} to {_OPTION}, or store a dictionary of its fields"
-        )
+        instead = f"add {name} to {_OPTION}, or store a dictionary of its fields"
+        raise Refused(f"which no other task may load: {instead}")
     return {"class": _ADDRESS.format(type(value)), **_attributes(value)}
 
 
@@ -107,7 +104,7 @@ def kinds(allowed: Allowed) -> dict[str, Kind]:
     """Return the kinds, by the name under which they are stored."""
     return {
         "enum": Kind(
-            [str, (str, int)],
+            [str, (str, lambda v: type(v) is int and v.bit_length() <= 1000)],  # old Pythons go bit by bit
             lambda v: [_ADDRESS.format(type(v)), v.value if isinstance(v, Flag) else v.name],
             partial(_load_enum, allowed),
         ),
