@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pyrunner_airflow.dag.writes import (
     UNREADABLE,
@@ -30,44 +30,15 @@ from pyrunner_airflow.dag.writes import (
 from pyrunner_airflow.dag.xcom_values import from_xcom, to_xcom
 from pyrunner_airflow.values import Codec, ContextValueError, Encoded
 
+if TYPE_CHECKING:
+    from airflow.sdk.types import TaskInstance
+
 INDEX_KEY = "pyrunner.context"
 JOURNAL_KEY = "pyrunner.context"
 JOURNAL_BYTES = 60_000
 """How much a running worker's journal holds; Airflow warns of an entry above 64 kB."""
 
 _FINISHED = frozenset({"success", "failed"})  # the states in which a task has published
-
-
-class TaskInstance(Protocol):
-    """The part of Airflow's task instance that the context uses."""
-
-    try_number: int
-    task_id: str
-    dag_id: str
-    run_id: str
-    task: Any
-
-    def get_task_states(self, dag_id: str, *, run_ids: list[str]) -> dict[str, Any]:
-        """Return, by run and task ID, the states of a DAG's tasks."""
-
-    def xcom_pull(self, *, task_ids: str, key: str) -> Any:
-        """Return an XCom of this run, or None."""
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        """Store an XCom of this task."""
-
-
-class StateStore(Protocol):
-    """The part of Airflow's ``task_state_store`` that the context uses."""
-
-    def get(self, key: str) -> Any:
-        """Return a value, or None."""
-
-    def set(self, key: str, value: Any) -> None:
-        """Store a JSON value that is not None."""
-
-    def delete(self, key: str) -> None:
-        """Forget a value."""
 
 
 class ContextIndexError(ValueError):
@@ -81,6 +52,7 @@ class XComContext:
     It has encoded values, as XCom and the journal have them: what they stand for is the worker's own process
     to know. Nothing is asked of Airflow before it is needed; what was read is kept for the attempt.
 
+    :param store: Airflow's ``task_state_store``.
     :param start: what the context holds before any row writes to it; values may be encoded.
     :param warn: told what the user should know.
     """
@@ -88,7 +60,7 @@ class XComContext:
     def __init__(
         self,
         ti: TaskInstance,
-        store: StateStore,
+        store: Any,
         codec: Codec,
         start: Mapping[str, Any],
         warn: Callable[[str], None],
