@@ -40,23 +40,9 @@ def as_json(problems: Sequence[Diagnostic]) -> str:
     """Return an array with one object for each problem; `line` 0 is the file as a whole."""
     import json  # only whoever asks for it pays for it
 
-    return json.dumps(
-        [
-            {
-                "file": problem.source,
-                "line": problem.line,
-                "column": problem.column,
-                "length": problem.length,
-                "column_name": problem.column_name,
-                "severity": problem.severity,
-                "code": problem.code,
-                "message": problem.message,
-                "hint": problem.hint,
-            }
-            for problem in problems
-        ],
-        indent=2,
-    )
+    names = ("line", "column", "length", "column_name", "severity", "code", "message", "hint")
+    told = [{"file": each.source, **{name: getattr(each, name) for name in names}} for each in problems]
+    return json.dumps(told, indent=2)
 
 
 def as_github(problems: Sequence[Diagnostic]) -> str:

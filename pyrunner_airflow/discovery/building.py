@@ -17,7 +17,7 @@ from airflow.executors.executor_loader import ExecutorLoader
 
 from pyrunner_airflow.dag.factory import LstWarning, PyRunnerDag
 from pyrunner_airflow.tasklist import Diagnostic, LstError, Severity
-from pyrunner_airflow.tasklist.diagnostics import did_you_mean, quote
+from pyrunner_airflow.tasklist.diagnostics import Place, did_you_mean, quote
 
 
 def build_dag(path: Path, options_folder: Path, dag_file: str | None = None) -> PyRunnerDag:
@@ -47,7 +47,7 @@ def build_dag(path: Path, options_folder: Path, dag_file: str | None = None) -> 
 
 def problem(code: str, path: Path, message: str, hint: str) -> Diagnostic:
     """Return an error that concerns a task list as a whole."""
-    return Diagnostic(Severity.ERROR, code, str(path), 0, 1, 0, None, "", message, hint)
+    return Diagnostic(Severity.ERROR, code, str(path), *Place(), message, hint)
 
 
 def _check_executors(dag: PyRunnerDag, path: Path) -> None:

@@ -23,7 +23,9 @@ _LOOK_ALIKES = {":": "\N{RATIO}", "#": "\N{MUSIC SHARP SIGN}"}
 _SHOWN = 160
 # A file of some other kind has a problem in each of its thousands of lines.
 _DRAWN = 100
-_NEAR_MATCHES = 10
+# A near match costs a comparison with everything that is known. Whoever has more unknown names than this has
+# another problem than typing errors.
+NEAR_MATCHES = 10
 
 
 class Severity(StrEnum):
@@ -113,33 +115,17 @@ class Problems:
         return Problems(source, self._found)
 
     def did_you_mean(self, name: str, known: Iterable[str], shown: Callable[[str], str] | None = None) -> str:
-        """Ask about the first names alone: each is compared with all that are known."""
+        """Ask about the first names alone."""
         self._asked += 1
-        return did_you_mean(name, known, shown=shown) if self._asked <= _NEAR_MATCHES else ""
+        return did_you_mean(name, known, shown=shown) if self._asked <= NEAR_MATCHES else ""
 
     def error(self, code: str, place: Place, message: str, hint: str) -> None:
         """Note an error."""
-        self._add(Severity.ERROR, code, place, message, hint)
+        self._found.append(Diagnostic(Severity.ERROR, code, self._source, *place, message, hint))
 
     def warning(self, code: str, place: Place, message: str, hint: str) -> None:
         """Note a warning."""
-        self._add(Severity.WARNING, code, place, message, hint)
-
-    def _add(self, severity: Severity, code: str, place: Place, message: str, hint: str) -> None:
-        self._found.append(
-            Diagnostic(
-                severity,
-                code,
-                self._source,
-                place.line,
-                place.column,
-                place.length,
-                place.column_name,
-                place.text,
-                message,
-                hint,
-            )
-        )
+        self._found.append(Diagnostic(Severity.WARNING, code, self._source, *place, message, hint))
 
     @property
     def has_errors(self) -> bool:
@@ -147,14 +133,12 @@ class Problems:
         return any(problem.severity is Severity.ERROR for problem in self._found)
 
     def as_error(self) -> LstError:
-        """Return everything as one error."""
-        return LstError(self._in_order())
+        """Return everything as one error, what is wrong with the list itself first."""
 
-    def _in_order(self) -> tuple[Diagnostic, ...]:
         def order(problem: Diagnostic) -> tuple[bool, str, int, int]:
             return problem.source != self._source, problem.source, problem.line, problem.column
 
-        return tuple(sorted(self._found, key=order))
+        return LstError(tuple(sorted(self._found, key=order)))
 
 
 def did_you_mean(

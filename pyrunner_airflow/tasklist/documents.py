@@ -76,21 +76,18 @@ class Document:
         import tomllib  # only lists with options pay for it
 
         text = "\n".join(line.toml for line in self._lines)
-        if text.count(".") >= _DEEPEST and re.search(_DEEP_KEY, text):
-            self._report_depth()
-            return {}
         try:
-            values = tomllib.loads(text)
+            if not (text.count(".") >= _DEEPEST and re.search(_DEEP_KEY, text)):
+                values = tomllib.loads(text)
+                if not _is_too_deep(values):
+                    return values
+            self._report_depth()
         except tomllib.TOMLDecodeError as error:
             self._report_syntax(str(error))
         except ValueError:  # what int() says to more than 4,300 digits
             line = next((line for line in self._lines if re.search(_LONG_NUMBER, line.toml)), self._lines[0])
             self._report("a number is too long", "Write a shorter one.", self._point_at(line))
         except RecursionError:
-            self._report_depth()
-        else:
-            if not _is_too_deep(values):
-                return values
             self._report_depth()
         return {}
 

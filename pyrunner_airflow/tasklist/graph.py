@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from pyrunner_airflow.tasklist.columns import to_integer
-from pyrunner_airflow.tasklist.diagnostics import did_you_mean
+from pyrunner_airflow.tasklist.diagnostics import NEAR_MATCHES, did_you_mean
 from pyrunner_airflow.tasklist.fields import Column
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     Rows = Sequence[tuple[Row, TaskRow]]
 
-# A near match costs a comparison with every ID of the list. Whoever has more unknown IDs than
-# this has another problem than typing errors.
-_NEAR_MATCHES = 10
 _RANGES_SHOWN = 10
 _CYCLE_SHOWN = 12
 MAX_CYCLES = 10
@@ -162,7 +159,7 @@ def id_hints(unknown: Iterable[str], ids: set[int]) -> Iterator[str]:
     known = f"IDs in this list: {ranges(ids)}."
     names = [str(id_) for id_ in ids]
     for number, name in enumerate(unknown):
-        yield (did_you_mean(name, names) if number < _NEAR_MATCHES else "") + known
+        yield (did_you_mean(name, names) if number < NEAR_MATCHES else "") + known
 
 
 def ranges(ids: set[int]) -> str:
