@@ -17,18 +17,19 @@ from pyrunner_airflow.dag.operator import WorkerOperator
 from pyrunner_airflow.dag.parameters import check_own, run_parameters
 from pyrunner_airflow.tasklist import NotifyEmail, TaskList, read_lst
 from pyrunner_airflow.tasklist.diagnostics import showable
+from pyrunner_airflow.tasklist.files import StrPath
 
 _START_DATE = date(2020, 1, 1)
 _MAX_DAG_ID = 250
 _NOT_IN_ID = re.compile("(?:[^\\w.-]|[\U00010000-\U0010ffff])+")  # beyond U+FFFF MySQL has no room in IDs
 
 
-def dag_id(list_path: str | os.PathLike[str]) -> str:
+def dag_id(list_path: StrPath) -> str:
     """Return the DAG ID of a task list: its file's name, with ``_`` for characters that no ID may have."""
     return _NOT_IN_ID.sub("_", _stem(list_path))[:_MAX_DAG_ID]
 
 
-def _stem(list_path: str | os.PathLike[str]) -> str:
+def _stem(list_path: StrPath) -> str:
     return os.path.splitext(os.path.basename(list_path))[0]
 
 
@@ -46,13 +47,7 @@ class PyRunnerDag(DAG):
     :raises RunParameterError: if `params` has one of the names of PyRunner's options for a run.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        options_folder: str | os.PathLike[str] | None = None,
-        **dag_kwargs: Any,
-    ) -> None:
+    def __init__(self, path: StrPath, *, options_folder: StrPath | None = None, **dag_kwargs: Any) -> None:
         maker = _file_that_makes(self)
         home = os.path.dirname(maker)
         list_path = os.path.abspath(os.path.join(home, path))

@@ -63,9 +63,8 @@ def _check_executors(dag: PyRunnerDag, path: Path) -> None:
     }
     for name in sorted(used - known):
         message = f"this Airflow has no executor {quote(name)}"
-        hint = (
-            f"{did_you_mean(name, known)}Its configuration, [core] executor, has: {', '.join(sorted(known))}."
-        )
+        hint = f"{did_you_mean(name, known)}Its configuration, [core] executor, has: "
+        hint += f"{', '.join(sorted(known))}."
         raise LstError((problem("unknown-executor", path, message, hint),))
 
 

@@ -31,12 +31,11 @@ def check_characters(row: Row, problems: Problems) -> None:
         return
     for index, field in enumerate(row.fields):
         if match := _CONTROL.search(field):
-            problems.error(
-                "control-character",
-                row.place(index, match.start(), 1),
-                f"{_name(index)} contains the control character {match[0]!a}",
-                "Remove it, or retype the field: such characters are invisible in most editors.",
-            )
+            place = row.place(index, match.start(), 1)
+            name = place.column_name or f"column {index + 1}"
+            hint = "Remove it, or retype the field: such characters are invisible in most editors."
+            message = f"{name} contains the control character {match[0]!a}"
+            problems.error("control-character", place, message, hint)
             row.fields[index] = _CONTROL.sub("", field)
 
 
@@ -57,16 +56,12 @@ def read_integer(
         refuse_env(row, column, problems)
     elif value is None and not _is_long_number(text):
         message = f"{column.name} {quote(text)} is not a whole number"
-        problems.error(
-            "invalid-integer", row.place(column), message, f"Write a number of {minimum} or higher."
-        )
+        hint = f"Write a number of {minimum} or higher."
+        problems.error("invalid-integer", row.place(column), message, hint)
     else:
-        problems.error(
-            "integer-out-of-range",
-            row.place(column),
-            f"{column.name} {quote(text)} is out of range",
-            f"Write a number from {minimum} to {maximum}.",
-        )
+        message = f"{column.name} {quote(text)} is out of range"
+        hint = f"Write a number from {minimum} to {maximum}."
+        problems.error("integer-out-of-range", row.place(column), message, hint)
     return minimum - 1
 
 
@@ -94,12 +89,9 @@ def _report_parents(row: Row, problems: Problems) -> None:
         number = to_integer(item)
         if number is None or not (number == -1 or 1 <= number <= MAX_ID):
             what = f"contains {quote(item)}, which is no ID" if item else "has a comma too many"
-            problems.error(
-                "invalid-parent",
-                row.place(Column.PARENT_IDS, offset, len(item)),
-                f"PARENT_IDS {what}",
-                "Write the IDs of the rows to wait for, separated by commas, or -1 for none. IDs begin at 1.",
-            )
+            place = row.place(Column.PARENT_IDS, offset, len(item))
+            hint = "Write the IDs of the rows to wait for, separated by commas, or -1 for none."
+            problems.error("invalid-parent", place, f"PARENT_IDS {what}", f"{hint} IDs begin at 1.")
 
 
 def read_text(row: Row, column: Column, problems: Problems) -> str:
@@ -156,13 +148,10 @@ def check_env(row: Row, column: Column, problems: Problems) -> bool:
 def refuse_env(row: Row, column: Column, problems: Problems) -> None:
     """Report ``$ENV{`` in a column that shapes the DAG."""
     offset = row.fields[column].index(ENV_OPEN)
-    problems.error(
-        "env-not-allowed",
-        row.place(column, offset),
-        f"{column.name} must not depend on the environment",
-        "Write the value itself. $ENV{NAME} stands in MODULE_NAME, WORKER_NAME, ARGUMENTS and LOGFILE, "
-        "because only the machine that runs the task knows its variables.",
-    )
+    message = f"{column.name} must not depend on the environment"
+    hint = "Write the value itself. $ENV{NAME} stands in MODULE_NAME, WORKER_NAME, ARGUMENTS and LOGFILE, "
+    hint += "because only the machine that runs the task knows its variables."
+    problems.error("env-not-allowed", row.place(column, offset), message, hint)
 
 
 def to_integer(text: str) -> int | None:
@@ -189,7 +178,3 @@ def _require(row: Row, column: Column, problems: Problems, hint: str) -> None:
     """Report an empty column, unless the row is so short that it lacks the column altogether."""
     if column < row.width:
         problems.error("missing-value", row.place(column), f"{column.name} is empty", hint + row.quote_note())
-
-
-def _name(index: int) -> str:
-    return Column(index).name if index < len(Column) else f"column {index + 1}"

@@ -176,12 +176,9 @@ def front_matter(lines: Iterable[str], problems: Problems) -> Document:
         if match := re.match(_PREFIX, line):
             found.append(_Line(number, match.end(), line))
         elif re.match(_NEARLY, line):
-            problems.warning(
-                "not-front-matter",
-                Place(number, 1, len(line), None, line),
-                "this is a comment without effect, though it looks like an option",
-                "If it is meant as one, begin the line like this one: #AIRFLOW catchup = true",
-            )
+            message = "this is a comment without effect, though it looks like an option"
+            hint = "If it is meant as one, begin the line like this one: #AIRFLOW catchup = true"
+            problems.warning("not-front-matter", Place(number, 1, len(line), None, line), message, hint)
     return Document(problems, found)
 
 

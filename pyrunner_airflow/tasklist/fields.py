@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BLANKS = " \t"
+BOM = "\ufeff"
 
 
 class Column(IntEnum):

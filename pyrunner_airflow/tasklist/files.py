@@ -18,7 +18,10 @@ _KINDS = {
 }
 
 
-def read_file(path: str | os.PathLike[str]) -> bytes:
+StrPath = str | os.PathLike[str]
+
+
+def read_file(path: StrPath) -> bytes:
     """Return what is in a file.
 
     Raises OSError if it can't be read, is no ordinary file, or is larger than `MOST_BYTES`.
@@ -29,7 +32,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     return data
 
 
-def read_beginning(path: str | os.PathLike[str], length: int) -> bytes:
+def read_beginning(path: StrPath, length: int) -> bytes:
     """Return what is in a file, up to so many bytes. Raises OSError as `read_file` does."""
     _refuse_others(os.stat(path), path)  # before it is opened, which is enough to set off some devices
     descriptor = os.open(path, _FLAGS)
@@ -47,7 +50,7 @@ def read_beginning(path: str | os.PathLike[str], length: int) -> bytes:
         os.close(descriptor)
 
 
-def _refuse_others(status: os.stat_result, path: str | os.PathLike[str]) -> None:
+def _refuse_others(status: os.stat_result, path: StrPath) -> None:
     kind = stat.S_IFMT(status.st_mode)
     if kind == stat.S_IFDIR:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))

@@ -90,12 +90,9 @@ def _index(rows: Rows, problems: Problems) -> dict[int, tuple[Row, TaskRow]]:
     for row, task in rows:
         first = by_id.setdefault(task.id, (row, task))
         if first[0] is not row and task.id > 0:
-            problems.error(
-                "duplicate-id",
-                row.place(Column.ID),
-                f"ID {task.id} is used already in line {first[1].line}",
-                "Give each row an ID of its own, and adapt the PARENT_IDS that mean it.",
-            )
+            message = f"ID {task.id} is used already in line {first[1].line}"
+            hint = "Give each row an ID of its own, and adapt the PARENT_IDS that mean it."
+            problems.error("duplicate-id", row.place(Column.ID), message, hint)
     by_id.pop(0, None)
     return by_id
 
@@ -109,12 +106,9 @@ def _check_parents(rows: Rows, by_id: Mapping[int, object], problems: Problems) 
         places = _parent_places(row)
         for parent in wrong:
             if parent in by_id:
-                problems.error(
-                    "self-parent",
-                    places[parent],
-                    f"row {task.id} is its own parent, and would wait for itself for ever",
-                    f"Remove {parent} from PARENT_IDS; -1 means no parents.",
-                )
+                message = f"row {task.id} is its own parent, and would wait for itself for ever"
+                hint = f"Remove {parent} from PARENT_IDS; -1 means no parents."
+                problems.error("self-parent", places[parent], message, hint)
             else:
                 unknown.append((places[parent], parent))
     _report_unknown(unknown, rows, problems)
@@ -132,16 +126,10 @@ def _report_unknown(unknown: list[tuple[Place, int]], rows: Rows, problems: Prob
 
 
 def _report_cycle(cycle: list[int], by_id: Mapping[int, tuple[Row, TaskRow]], problems: Problems) -> None:
-    path = [*map(str, cycle), str(cycle[0])]
-    if len(path) > _CYCLE_SHOWN:
-        half = _CYCLE_SHOWN // 2
-        path = [*path[:half], "...", *path[-half:]]
-    problems.error(
-        "cycle",
-        _parent_places(by_id[cycle[0]][0])[cycle[-1]],
-        f"{len(cycle)} rows wait for each other for ever: {' -> '.join(path)}",
-        "Remove one of these rows from the PARENT_IDS of the one after it.",
-    )
+    path = _shortened([*map(str, cycle), str(cycle[0])], _CYCLE_SHOWN)
+    message = f"{len(cycle)} rows wait for each other for ever: {' -> '.join(path)}"
+    hint = "Remove one of these rows from the PARENT_IDS of the one after it."
+    problems.error("cycle", _parent_places(by_id[cycle[0]][0])[cycle[-1]], message, hint)
 
 
 def _parent_places(row: Row) -> dict[int, Place]:
@@ -171,10 +159,12 @@ def ranges(ids: set[int]) -> str:
         else:
             spans.append([number, number])
     shown = [str(low) if low == high else f"{low} to {high}" for low, high in spans]
-    if len(shown) > _RANGES_SHOWN:
-        half = _RANGES_SHOWN // 2
-        shown = [*shown[:half], "...", *shown[-half:]]
-    return ", ".join(shown) or "none"
+    return ", ".join(_shortened(shown, _RANGES_SHOWN)) or "none"
+
+
+def _shortened(parts: list[str], most: int) -> list[str]:
+    half = most // 2
+    return parts if len(parts) <= most else [*parts[:half], "...", *parts[-half:]]
 
 
 def rows_text(ids: Iterable[int]) -> str:

@@ -6,12 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from pyrunner_airflow.tasklist.diagnostics import display_width
-from pyrunner_airflow.tasklist.fields import BLANKS, Column, split_unquoted
+from pyrunner_airflow.tasklist.fields import BLANKS, BOM, Column, split_unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_BOM = "\ufeff"
 _LINE_END = re.compile(r"(\r\n|\r|\n)")
 # Whatever the columns are called there: nobody reads the names but people.
 _HEADER = re.compile(rf"[ \t]*#+[ \t]*ID[ \t]*(?:\|[ \t]*[A-Z_]+[ \t]*){{6,{len(Column) - 1}}}")
@@ -25,7 +24,7 @@ def align(text: str) -> str:
     Fields stay as they are, and so do all other lines, the line ends and a byte order mark. The last column
     of a line is not padded. What is aligned already is returned as it is.
     """
-    bare = text.removeprefix(_BOM)
+    bare = text.removeprefix(BOM)
     lines = _LINE_END.split(bare)  # at every other place a line end
     table = {place: row for place in range(0, len(lines), 2) if (row := _columns(lines[place]))}
     widths = _widths(table.values())
@@ -38,7 +37,7 @@ def _columns(line: str) -> list[str]:
     """Return the columns of a row or a header line, trimmed; [] for any other line."""
     stripped = line.strip()
     # What looks like a byte order mark would become one, without the blanks before it.
-    if not stripped or stripped.startswith(_BOM):
+    if not stripped or stripped.startswith(BOM):
         return []
     if stripped.startswith("#") and not _HEADER.fullmatch(line):
         return []

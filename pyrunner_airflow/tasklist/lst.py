@@ -21,8 +21,8 @@ from pyrunner_airflow.tasklist.columns import (
 )
 from pyrunner_airflow.tasklist.diagnostics import Place, Problems, Severity, did_you_mean, quote
 from pyrunner_airflow.tasklist.documents import OPTIONS_FILE, front_matter, options_file
-from pyrunner_airflow.tasklist.fields import HEADER, Column, Row, split_arguments
-from pyrunner_airflow.tasklist.files import read_file
+from pyrunner_airflow.tasklist.fields import BOM, HEADER, Column, Row, split_arguments
+from pyrunner_airflow.tasklist.files import StrPath, read_file
 from pyrunner_airflow.tasklist.graph import check_graph
 from pyrunner_airflow.tasklist.model import TaskList, TaskRow
 from pyrunner_airflow.tasklist.options import (
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from pyrunner_airflow.tasklist.diagnostics import Diagnostic, LstError
     from pyrunner_airflow.tasklist.options import Section
 
-_BOM = "\ufeff"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ELSEWHERE = os.path.join(os.path.pardir, "")
 _SHELL_HEADER = "#SHELL"
@@ -51,7 +50,7 @@ _SHELL_ROW = HEADER.replace("MODULE_NAME|WORKER_NAME|ARGUMENTS", "pyrunner|Shell
 _PATH = re.compile(r"(?:[~.]{0,2}|\$ENV\{[^{}]*\})/[^,]*|(?:[\w.~-]+/)+[\w-]+\.\w+|[^,]*\.log")
 
 
-def read_lst(path: str | os.PathLike[str], options_folder: str | os.PathLike[str] | None = None) -> TaskList:
+def read_lst(path: StrPath, options_folder: StrPath | None = None) -> TaskList:
     """Read a task list file, and the ``pyrunner.toml`` files that hold for it.
 
     options_folder: the topmost folder whose file counts; by default only the list's own.
@@ -72,10 +71,7 @@ def read_list_text(path: str) -> str:
 
 
 def parse_lst(
-    text: str,
-    source: str = "<text>",
-    path: str | os.PathLike[str] | None = None,
-    options_folder: str | os.PathLike[str] | None = None,
+    text: str, source: str = "<text>", path: StrPath | None = None, options_folder: StrPath | None = None
 ) -> TaskList:
     """Parse the text of a task list; `source` is what messages call it.
 
@@ -90,10 +86,7 @@ def parse_lst(
 
 
 def parse_as_far_as_possible(
-    text: str,
-    source: str,
-    path: str | os.PathLike[str] | None,
-    options_folder: str | os.PathLike[str] | None,
+    text: str, source: str, path: StrPath | None, options_folder: StrPath | None
 ) -> tuple[TaskList, LstError | None]:
     """Parse a list as `parse_lst` does; return also its errors and warnings, if there is an error.
 
@@ -119,9 +112,7 @@ def parse_as_far_as_possible(
     return task_list, found if problems.has_errors else None
 
 
-def _read_options(
-    path: str, options_folder: str | os.PathLike[str] | None, problems: Problems
-) -> list[Section]:
+def _read_options(path: str, options_folder: StrPath | None, problems: Problems) -> list[Section]:
     sections = []
     for file in option_files(path, options_folder):
         try:
@@ -134,7 +125,7 @@ def _read_options(
 
 
 def find_unknown_lists(
-    file: str, known: Iterable[str], find_lists: Callable[[str], Iterable[str | os.PathLike[str]]]
+    file: str, known: Iterable[str], find_lists: Callable[[str], Iterable[StrPath]]
 ) -> tuple[Diagnostic, ...]:
     """Return a warning for each table of a ``pyrunner.toml`` that is named after a list that is not there.
 
@@ -153,10 +144,10 @@ def find_unknown_lists(
 
 def split_lines(text: str) -> list[str]:
     """Return the lines of a list's text, without its byte order mark and line ends."""
-    return _LINE_END.split(text.removeprefix(_BOM))
+    return _LINE_END.split(text.removeprefix(BOM))
 
 
-def option_files(source: str, top: str | os.PathLike[str] | None) -> list[str]:
+def option_files(source: str, top: StrPath | None) -> list[str]:
     """Return the options files that hold for a list, the nearest one first, by paths like the list's own."""
     folders = [os.path.dirname(os.path.abspath(source))]
     highest = os.path.abspath(top) if top is not None else folders[0]
@@ -175,7 +166,10 @@ def _read_rows(lines: list[str], problems: Problems, templates: bool) -> Iterato
         stripped = line.strip()
         if stripped == _SHELL_HEADER:
             shell = True
-            _report_shell(number, line, problems)
+            place = Place(number, line.index(_SHELL_HEADER) + 1, len(_SHELL_HEADER), None, line)
+            message = "lists of shell commands, from before PyRunner 5, are not supported"
+            hint = f"Remove this line, and write each command as a row of ShellWorker:\n        {_SHELL_ROW}"
+            problems.error("shell-list", place, message, hint)
         elif stripped and not stripped.startswith("#"):
             row = Row(number, line)
             old_shell = shell and not any(row.fields[_SHELL_COLUMNS:])
@@ -217,25 +211,13 @@ def _check_width(row: Row, problems: Problems) -> None:
         message = f"the row has {count}, and lacks {missing}"
         problems.error("missing-columns", row.place(row.width), message, hint)
     elif row.width == Column.LOGFILE and _PATH.fullmatch(row.fields[Column.ARGUMENTS]):
-        problems.warning(
-            "path-in-arguments",
-            row.place(Column.ARGUMENTS),
-            "the last of 8 columns is ARGUMENTS, but looks like a LOGFILE",
-            "Write || before a LOGFILE without ARGUMENTS; end the row with | if it is an argument.",
-        )
-    elif row.width > len(Column):
-        _check_surplus(row, problems)
-
-
-def _check_surplus(row: Row, problems: Problems) -> None:
-    surplus = next((index for index in range(len(Column), row.width) if row.fields[index]), None)
-    if surplus is not None:
-        problems.error(
-            "extra-columns",
-            row.place(surplus),
-            f"the row has {row.width} columns, but LOGFILE, the 9th, is the last",
-            "Remove what is too much, or put double quotes around a text that contains |.",
-        )
+        message = "the last of 8 columns is ARGUMENTS, but looks like a LOGFILE"
+        hint = "Write || before a LOGFILE without ARGUMENTS; end the row with | if it is an argument."
+        problems.warning("path-in-arguments", row.place(Column.ARGUMENTS), message, hint)
+    elif surplus := next((index for index in range(len(Column), row.width) if row.fields[index]), None):
+        message = f"the row has {row.width} columns, but LOGFILE, the 9th, is the last"
+        hint = "Remove what is too much, or put double quotes around a text that contains |."
+        problems.error("extra-columns", row.place(surplus), message, hint)
 
 
 def _check_names(rows: list[tuple[Row, TaskRow]], problems: Problems) -> None:
@@ -243,21 +225,9 @@ def _check_names(rows: list[tuple[Row, TaskRow]], problems: Problems) -> None:
     for row, task in rows:
         other = first.setdefault(task.name, task)
         if other is not task and task.name:
-            problems.warning(
-                "duplicate-name",
-                row.place(Column.PROCESS_NAME),
-                f"PROCESS_NAME {quote(task.name)} is used already in line {other.line}",
-                "Give each row a name of its own, to tell them apart in Airflow.",
-            )
-
-
-def _report_shell(number: int, line: str, problems: Problems) -> None:
-    problems.error(
-        "shell-list",
-        Place(number, line.index(_SHELL_HEADER) + 1, len(_SHELL_HEADER), None, line),
-        "lists of shell commands, from before PyRunner 5, are not supported",
-        f"Remove this line, and write each command as a row of ShellWorker:\n        {_SHELL_ROW}",
-    )
+            message = f"PROCESS_NAME {quote(task.name)} is used already in line {other.line}"
+            hint = "Give each row a name of its own, to tell them apart in Airflow."
+            problems.warning("duplicate-name", row.place(Column.PROCESS_NAME), message, hint)
 
 
 def _report_unreadable(source: str, error: OSError | ValueError, problems: Problems) -> None:
@@ -276,14 +246,10 @@ def _report_unreadable(source: str, error: OSError | ValueError, problems: Probl
 
 
 def _report_not_utf8(data: bytes, position: int, problems: Problems) -> None:
-    before = _LINE_END.split(data[:position].decode().removeprefix(_BOM))
+    before = _LINE_END.split(data[:position].decode().removeprefix(BOM))
     after = _LINE_END.split(data[position:].decode(errors="replace"), maxsplit=1)[0]
     hint = "Save the file as UTF-8; iconv -f WINDOWS-1252 -t UTF-8 converts one from Windows."
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         hint = "The file is UTF-16: save it as UTF-8, for example by iconv -f UTF-16 -t UTF-8."
-    problems.error(
-        "not-utf8",
-        Place(len(before), len(before[-1]) + 1, 1, None, before[-1] + after),
-        f"the byte 0x{data[position]:02x} is not UTF-8",
-        hint,
-    )
+    place = Place(len(before), len(before[-1]) + 1, 1, None, before[-1] + after)
+    problems.error("not-utf8", place, f"the byte 0x{data[position]:02x} is not UTF-8", hint)

@@ -217,7 +217,7 @@ def _name(path: Iterable[str]) -> str:
 
 def _report_unknown(path: KeyPath, table: KeyPath, value: Any, document: Document) -> None:
     *parents, key = path
-    kind = _kind(parents)
+    known = _names(_kind(parents))
     hint = _ELSEWHERE.get(key) or _home(key, tuple(parents), table, document)
     if not parents and isinstance(value, dict) and "lst" in value:
         hint = f'The table of one list is called ["{_name([key])}.lst"], with the quotes.'
@@ -225,7 +225,8 @@ def _report_unknown(path: KeyPath, table: KeyPath, value: Any, document: Documen
         hint = f"In a list itself all options are its own: leave [{key!r}] out.".replace("'", '"')
     where = f"[{_name(parents)}]" if parents else "the DAG"
     message = f"{where} has no option {quote(key)}"
-    document.error("unknown-option", table + path, message, hint or _choices(key, _names(kind)))
+    hint = hint or f"{did_you_mean(key, known)}There are: {', '.join(known)}."
+    document.error("unknown-option", table + path, message, hint)
 
 
 def _kind(parents: Sequence[str]) -> str:
@@ -268,7 +269,3 @@ def _names(table: str) -> list[str]:
         "tasks.pyrunner": schema.RowPyRunnerOptions,
     }
     return list(tables.get(table, schema.TaskOptions).__annotations__)
-
-
-def _choices(name: str, known: Sequence[str]) -> str:
-    return f"{did_you_mean(name, known)}There are: {', '.join(known)}."

@@ -131,9 +131,8 @@ def _check_cron_in_words(text: str) -> None:
     except Exception:  # its own, and whatever else it meets in a text
         is_too_long = True
     if is_too_long:
-        raise ValueError(
-            "It is too long when it is put into words: write ranges and steps, or fewer numbers."
-        )
+        hint = "write ranges and steps, or fewer numbers"
+        raise ValueError(f"It is too long when it is put into words: {hint}.")
 
 
 def _backoff(value: Any) -> bool | float:

@@ -28,8 +28,7 @@ def kept_by(graph: Graph, ids: Iterable[int], params: Mapping[str, Any]) -> dict
 
 def _all_from(start: int, graph: Graph) -> set[Any]:
     """Return a row, and all that is reached from it."""
-    reached: set[Any] = {start}
-    ahead: list[Any] = [start]
+    reached, ahead = {start}, [start]
     while ahead:
         found = set(graph.get(ahead.pop(), ())) - reached
         reached |= found

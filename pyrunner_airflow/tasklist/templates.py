@@ -38,13 +38,10 @@ def _check(row: Row, column: Column, offset: int, item: str, template: str, prob
         return
     unclosed = _unclosed(template)
     place = row.place(column, offset, len(item))
-    problems.error(
-        "invalid-template",
-        place,
-        f"{column.name}: {quote(template)} is no valid Jinja template: {reason}",
-        (column is Column.ARGUMENTS and unclosed and _cut_hint(item, place, _CLOSING[unclosed]))
-        or _literal_hint(column, unclosed or opening[0]),
-    )
+    message = f"{column.name}: {quote(template)} is no valid Jinja template: {reason}"
+    hint = unclosed and column is Column.ARGUMENTS and _cut_hint(item, place, _CLOSING[unclosed])
+    hint = hint or _literal_hint(column, unclosed or opening[0])
+    problems.error("invalid-template", place, message, hint)
 
 
 def _unclosed(template: str) -> str | None:
