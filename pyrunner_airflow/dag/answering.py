@@ -25,25 +25,18 @@ class Answering:
     def __init__(self, answer: Callable[[bytes], bytes], selector: selectors.BaseSelector) -> None:
         self.answer = answer
         self.selector = selector
-        self._connections = 0
-        self._waiting = 0
+        self.connections: set[_Connection] = set()
 
     def admit(self, connection: socket.socket) -> None:
         """Answer what comes over a connection; raises NoQuestion, if there are too many."""
-        if self._connections == MAX_CONNECTIONS:
+        if len(self.connections) == MAX_CONNECTIONS:
             connection.close()
             raise NoQuestion(f"it opened more than {MAX_CONNECTIONS} connections to the task's process")
-        self._connections += 1
-        _Connection(connection, self)
+        self.connections.add(_Connection(connection, self))
 
-    def leave(self) -> None:
-        """Forget a connection."""
-        self._connections -= 1
-
-    def hold(self, size: int) -> None:
-        """Take note of so many bytes more that wait, or less; raises NoQuestion, if they are too many."""
-        self._waiting += size
-        if size > 0 and self._waiting > MAX_WAITING:
+    def check_room(self) -> None:
+        """Raise NoQuestion, if too much waits here."""
+        if sum(connection.waiting for connection in self.connections) > MAX_WAITING:
             raise NoQuestion(f"it left more than {MAX_WAITING >> 20} MB waiting in the task's process")
 
 
@@ -59,6 +52,11 @@ class _Connection:
         self._to_send = memoryview(b"")
         self._all.selector.register(connection, selectors.EVENT_READ, self._go_on)
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes wait to be answered, or to be read."""
+        return len(self._received) + len(self._to_send)
+
     def _go_on(self) -> None:
         try:
             if self._to_send:
@@ -67,6 +65,7 @@ class _Connection:
                 self._answer()
             else:
                 self._receive()
+            self._all.check_room()
         except BlockingIOError:
             pass
         except OSError:  # its other end is closed, or it is no such socket as we make
@@ -86,7 +85,6 @@ class _Connection:
             return
         before = len(self._received)
         self._received += data
-        self._all.hold(len(data))
         self._end = self._received.find(b"\n", before) + 1
         if (self._end or len(self._received)) > MAX_MESSAGE:
             raise NoQuestion(f"it sent a message of more than {MAX_MESSAGE >> 20} MB")
@@ -98,16 +96,13 @@ class _Connection:
         del self._received[: self._end]
         self._end = self._received.find(b"\n") + 1
         self._to_send = memoryview(self._all.answer(question))
-        self._all.hold(len(self._to_send) - len(question))
+        self._all.check_room()
         self._send()
 
     def _send(self) -> None:
-        size = self._socket.send(self._to_send, socket.MSG_DONTWAIT)
-        self._to_send = self._to_send[size:]
-        self._all.hold(-size)
+        self._to_send = self._to_send[self._socket.send(self._to_send, socket.MSG_DONTWAIT) :]
 
     def _close(self) -> None:
         self._all.selector.unregister(self._socket)
         self._socket.close()
-        self._all.leave()
-        self._all.hold(-len(self._received) - len(self._to_send))
+        self._all.connections.discard(self)

@@ -104,7 +104,7 @@ class XComContext:
             raise KeyError(key)
         if key not in self._read:
             self._read[key] = self._pull_value(key, entry)
-        return self._read[key], entry.orders, _source(key, entry)
+        return self._read[key], entry.orders, f"{_not_as_written(xcom_key(key), entry.task_id)}: "
 
     def set(self, key: str, encoded: Encoded) -> None:
         """Write a value."""
@@ -162,22 +162,19 @@ class XComContext:
 
     def _writes(self) -> dict[str, Write]:
         """Return this task's writes, those of its earlier attempts included."""
-        if not self._journal_is_read:
-            self._own = self._read_journal()
-            self._journal_is_read = True
-        return self._own
-
-    def _read_journal(self) -> dict[str, Write]:
+        if self._journal_is_read:
+            return self._own
         stored = self._store.get(JOURNAL_KEY)
-        self._journal_exists = stored is not None
+        self._journal_is_read, self._journal_exists = True, stored is not None
         try:
-            return read_journal(stored) if self._journal_exists else {}
+            if self._journal_exists:
+                self._own = read_journal(stored)
         except UNREADABLE as error:
             self._warn(
                 f"the journal {JOURNAL_KEY!r} of task {self._ti.task_id}, in its task_state_store, is not as "
                 f"the task wrote it ({error!s:.200}): what earlier attempts have written is left aside"
             )
-            return {}
+        return self._own
 
     def _index(self) -> dict[str, Entry]:
         """Return the last write to each key that this task knows."""
@@ -208,11 +205,10 @@ class XComContext:
         last = {name for name in finished if not dag.get_task(name).downstream_task_ids & finished}
         self._elsewhere = _last_of(self._elsewhere, self._walk(last))
         entry = self._elsewhere.get(key)
-        if entry is not None:
-            above[key] = entry
-        if entry is None or entry.state == "deleted":
+        if entry is None:
             return None
-        if entry.task_id not in ti.task.get_flat_relative_ids(upstream=True):
+        above[key] = entry
+        if entry.state != "deleted" and entry.task_id not in ti.task.get_flat_relative_ids(upstream=True):
             self._warn(
                 f"context[{key!r}] was written by {entry.task_id}, which is not upstream of {ti.task_id} and "
                 f"may come later another time: add {entry.task_id.partition('_')[0]} to its PARENT_IDS"
@@ -243,16 +239,15 @@ class XComContext:
             index = self._pull(task_id, INDEX_KEY)
             return None if index is None else read_index(index)
         except UNREADABLE as error:
-            raise ContextIndexError(
-                f"the XCom {INDEX_KEY!r} of task {task_id} is not as that task wrote it ({error!s:.200}): "
-                f"clear the task"
-            ) from error
+            fault = _not_as_written(INDEX_KEY, task_id)
+            raise ContextIndexError(f"{fault} ({error!s:.200}): clear the task") from error
 
     def _pull_value(self, key: str, entry: Entry) -> Any:
         try:
             value = from_xcom(self._pull(entry.task_id, xcom_key(key)), self._codec)
         except UNREADABLE as error:
-            raise ContextValueError(f"context[{key!r}]: {_source(key, entry)}{error}") from error
+            fault = _not_as_written(xcom_key(key), entry.task_id)
+            raise ContextValueError(f"context[{key!r}]: {fault}: {error}") from error
         if value is None and entry.state != "none":
             raise KeyError(f"{key}: the XCom {xcom_key(key)!r} of task {entry.task_id} is gone")
         if entry.number is not None and type(value) in (int, float):
@@ -271,5 +266,5 @@ def _last_of(some: dict[str, Entry], others: dict[str, Entry]) -> dict[str, Entr
     return {**some, **{key: last(entry, some.get(key, entry)) for key, entry in others.items()}}
 
 
-def _source(key: str, entry: Entry) -> str:
-    return f"the XCom {xcom_key(key)!r} of task {entry.task_id} is not as that task wrote it: "
+def _not_as_written(key: str, task_id: str) -> str:
+    return f"the XCom {key!r} of task {task_id} is not as that task wrote it"

@@ -30,15 +30,13 @@ def mask_secrets(variables: Mapping[str, str]) -> set[str]:
 
     :returns: what is masked.
     """
-    words = [
-        word.strip().lower() for word in conf.get("core", "sensitive_var_conn_names", fallback="").split(",")
-    ]
+    words = re.findall(r"[^\s,]+", conf.get("core", "sensitive_var_conn_names", fallback="").lower())
     secrets: set[str] = set()
     for name, value in variables.items():
         if name.startswith("AIRFLOW"):
             continue
         value = value.encode("utf-8", "backslashreplace").decode()  # as the log shows it
-        if _SECRET_NAME.search(name) or any(word and word in name.lower() for word in words):
+        if _SECRET_NAME.search(name) or any(word in name.lower() for word in words):
             secrets.update(_forms(value))
         for password in _URL_PASSWORD.findall(value):
             secrets.update(_forms(password), _forms(unquote(password)))

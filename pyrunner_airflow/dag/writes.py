@@ -103,8 +103,7 @@ def read_index(index: Any) -> dict[str, Entry]:
     _check(index, lambda index: type(index) is list and len(index) <= _MAX_ROWS)
     for row in index:
         _check(row, _ROW)
-    names = Entry._fields
-    return {_CODEC.decode(row["key"]): Entry(**{n: row[n] for n in names if n in row}) for row in index}
+    return {_CODEC.decode(row["key"]): Entry(*map(row.get, Entry._fields)) for row in index}
 
 
 def journal_of(writes: dict[str, Write], room: int | None = None) -> list[list[Any]]:

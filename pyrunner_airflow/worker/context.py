@@ -118,6 +118,5 @@ def _check_key(key: object) -> None:
     if key.startswith(_RESERVED_PREFIX):
         raise ContextKeyError(f"context keys that start with {_RESERVED_PREFIX!r} are reserved: {key!r}")
     if not KEY.fullmatch(key):
-        raise ContextKeyError(
-            f"a context key must have 1 to {_MAX_KEY_LENGTH} characters, not {len(key)}: {key[:50]!r}"
-        )
+        bounds = f"1 to {_MAX_KEY_LENGTH} characters"
+        raise ContextKeyError(f"a context key must have {bounds}, not {len(key)}: {key[:50]!r}")

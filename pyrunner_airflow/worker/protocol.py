@@ -99,8 +99,7 @@ class Host:
         except IndexError:
             connection = self._connect()
         try:
-            connection.send(line)
-            answer = connection.receive()
+            answer = connection.exchange(line)
         except OSError as error:
             raise HostGone from error
         self._idle.append(connection)
@@ -133,16 +132,13 @@ class Connection:
         self._socket = connection
         self._lines = connection.makefile("rb")
 
-    def send(self, line: bytes) -> None:
-        """Send a message."""
-        self._socket.sendall(line)
-
-    def receive(self) -> Any:
-        """Wait for the next message."""
-        line = self._lines.readline()
-        if not line.endswith(b"\n"):
+    def exchange(self, question: bytes) -> Any:
+        """Send a question, and wait for its answer."""
+        self._socket.sendall(question)
+        answer = self._lines.readline()
+        if not answer.endswith(b"\n"):
             raise HostGone
-        return from_line(line)
+        return from_line(answer)
 
 
 def to_line(message: Any) -> bytes:
