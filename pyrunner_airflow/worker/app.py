@@ -114,14 +114,7 @@ def _source_profile(
     import subprocess  # with which a linter has nothing to do
     import tempfile
 
-    own = {
-        "PYRUNNER_PROFILE": str(app.profile),
-        "PYRUNNER_RUN_TIME": str(int(run_time)),
-        "PYRUNNER_CLOCK": _CLOCK,
-        "PYRUNNER_BASH_ENV": environment.get("BASH_ENV", ""),
-        "BASH_ENV": os.path.join(_CLOCK, "clock.bash"),
-        "PATH": f"{_CLOCK}:{environment.get('PATH', os.defpath)}",
-    }
+    own = {"PYRUNNER_PROFILE": str(app.profile), **_clock(environment, run_time)}
     # Files, since a pipe would be waited for until the last command ends that the profile left running.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         status = subprocess.run(
@@ -149,6 +142,17 @@ def _source_profile(
         warn(f"{app.profile} printed: {printed}")
     # What it made of PATH, too, is for the workers: their clock is the real one.
     return {name: value.replace(f"{_CLOCK}:", "") for name, _, value in pairs if name.startswith("APP_")}
+
+
+def _clock(environment: Mapping[str, str], run_time: float) -> dict[str, str]:
+    """Return the variables by which clock.bash has bash, and all that it starts, live at a run's time."""
+    return {
+        "PYRUNNER_RUN_TIME": str(int(run_time)),
+        "PYRUNNER_CLOCK": _CLOCK,
+        "PYRUNNER_BASH_ENV": environment.get("BASH_ENV", ""),
+        "BASH_ENV": os.path.join(_CLOCK, "clock.bash"),
+        "PATH": f"{_CLOCK}:{environment.get('PATH', os.defpath)}",
+    }
 
 
 def find_interpreter(text: str, app: App) -> str:
@@ -226,9 +230,11 @@ def resolve_env(text: str, environment: Mapping[str, str], mark: str = "") -> st
             return match.group()
         name = match.group(1)[len(mark) :]
         if name not in environment:
+            places = (
+                "by app_profile (APP_* names only) nor in the environment of the process that runs the task"
+            )
             raise AppError(
-                f"$ENV{{{name}}}: {name} is not set, neither by app_profile (APP_* names only) nor in the "
-                f"environment of the process that runs the task. Export it in one of the two."
+                f"$ENV{{{name}}}: {name} is not set, neither {places}. Export it in one of the two."
             )
         return environment[name]
 

@@ -17,19 +17,7 @@ import time
 from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterator,
-    List,
-    Mapping,
-    MutableMapping,
-    NamedTuple,
-    NoReturn,
-    Set,
-    Type,
-)
+from typing import Any, Callable, Iterator, Mapping, MutableMapping, NamedTuple, NoReturn
 
 from ..values import Allowed, Codec, ContextValueError
 from .app import App, AppError, Run, app_environment, env_names, find_app, find_interpreter, resolve_env
@@ -93,7 +81,7 @@ class Interruptions:
     :ivar raised: what was raised.
     """
 
-    def __init__(self, descriptor: int, types: Mapping[str, Type[BaseException]]) -> None:
+    def __init__(self, descriptor: int, types: Mapping[str, type[BaseException]]) -> None:
         self.raised: BaseException | None = None
         self._descriptor = descriptor
         self._types = types
@@ -102,7 +90,7 @@ class Interruptions:
         signal.signal(signal.SIGTERM, self._on_signal)
         self._take()  # what was told before there was a handler
         # A process that has just been forked would lose a SIGTERM that comes before it can take it.
-        self._masks: List[Any] = []
+        self._masks: list[Any] = []
         os.register_at_fork(before=self._hold, after_in_parent=self._release, after_in_child=self._leave)
 
     @contextmanager
@@ -152,14 +140,14 @@ class InAirflow(NamedTuple):
 
     context: Any
     """Airflow's task context."""
-    interruptions: Mapping[str, Type[BaseException]]
+    interruptions: Mapping[str, type[BaseException]]
     """The exceptions that interrupt a task, by name."""
-    exceptions: Mapping[str, Type[BaseException]]
+    exceptions: Mapping[str, type[BaseException]]
     """Airflow's exceptions for what a worker asks of it: to be skipped (``skip``), or not to be tried again
     (``final``)."""
     connect: Callable[[Host], object]
     """Has the worker's own calls to Airflow go through the task's process."""
-    mask: Callable[[Mapping[str, str]], Set[str]]
+    mask: Callable[[Mapping[str, str]], set[str]]
     """Told environment variables, keeps secrets among them out of the log, and returns these."""
     dump: Callable[[BaseException], Any]
     """Makes of an exception what the task's process can raise; None if it cannot."""
@@ -242,8 +230,9 @@ def run_in_fork(
             app, environment = _prepare(job, host, airflow.mask)
             _check_logfile(job, airflow.mask(os.environ))
             if job.python is not None:
-                _become(find_interpreter(job.python, app), before, environment, host, door, interruptions)
-        return process.run(job, app)
+                python = find_interpreter(job.python, app)
+                _become(python, before, environment, host, door.fileno(), interruptions)
+        return run_attempt(job, app, process.around)
 
     process.tell(run, airflow.dump)
 
@@ -260,23 +249,21 @@ def run_in_interpreter(door: int, interruptions: int) -> None:
     airflow = Codec(allowed).decode(*start["airflow"])
     around = Interruptions(interruptions, {}), allowed, MappingProxyType(airflow), start["takes_output"]
     process = _Process(host, *around)
-    process.tell(lambda: process.run(job, find_app(job.list_path, job.app_root, job.cwd)), lambda _: None)
+    process.tell(
+        lambda: run_attempt(job, find_app(job.list_path, job.app_root, job.cwd), process.around),
+        lambda _: None,
+    )
 
 
 class _Process:
     """This process, once it can be interrupted."""
 
     def __init__(
-        self,
-        host: Host,
-        interruptions: Interruptions,
-        allowed: Allowed,
-        airflow: Any,
-        takes_output: bool,
+        self, host: Host, interruptions: Interruptions, allowed: Allowed, airflow: Any, takes_output: bool
     ) -> None:
         self.interruptions = interruptions
         self._host = host
-        self._around = Surroundings(
+        self.around = Surroundings(
             HostContext(host, Codec(allowed)),
             airflow,
             host.log,
@@ -284,9 +271,6 @@ class _Process:
             interruptions.allowed,
             lambda job: host.ask("begin", job.module, job.worker, job.logfile),
         )
-
-    def run(self, job: Job, app: App) -> Outcome:
-        return run_attempt(job, app, self._around)
 
     def tell(self, run: Callable[[], Outcome], dump: Callable[[BaseException], Any]) -> None:
         """Tell the task's process how an attempt ended, or why there was none."""
@@ -330,7 +314,7 @@ def _end_process_pools() -> None:
                 value.shutdown()
 
 
-def _prepare(job: Job, host: Host, mask: Callable[[Mapping[str, str]], object]) -> tuple[App, Dict[str, str]]:
+def _prepare(job: Job, host: Host, mask: Callable[[Mapping[str, str]], object]) -> tuple[App, dict[str, str]]:
     """Set the app's environment and working directory."""
     app = find_app(job.list_path, job.app_root, job.cwd)
     run = Run(job.run_id, job.logical_date, job.run_time)
@@ -358,7 +342,7 @@ def _set_time_zone(environment: Mapping[str, str]) -> None:
         raise AppError(f"time zone {name}: {os.uname().nodename} does not know it: install tzdata there")
 
 
-def _check_logfile(job: Job, secrets: Set[str]) -> None:
+def _check_logfile(job: Job, secrets: set[str]) -> None:
     for name in env_names(job.logfile or "", job.mark):
         if os.environ.get(name) in secrets:
             text = f"LOGFILE: $ENV{{{name}}} is a secret, which the file's name would show to everybody"
@@ -366,12 +350,7 @@ def _check_logfile(job: Job, secrets: Set[str]) -> None:
 
 
 def _become(
-    python: str,
-    before: Dict[str, str],
-    environment: Dict[str, str],
-    host: Host,
-    door: socket.socket,
-    interruptions: int,
+    python: str, before: dict[str, str], environment: dict[str, str], host: Host, *descriptors: int
 ) -> NoReturn:
     """
     Let an interpreter take this process's place.
@@ -386,8 +365,8 @@ def _become(
         or not (name in _OF_OUR_PYTHON or name.startswith(("AIRFLOW_", "_AIRFLOW_")))
     }
     host.ask("become")
-    command = [python, "-c", _BOOT, _PACKAGE, str(door.fileno()), str(interruptions)]
-    for descriptor in (door.fileno(), interruptions):
+    command = [python, "-c", _BOOT, _PACKAGE, *map(str, descriptors)]
+    for descriptor in descriptors:
         os.set_inheritable(descriptor, True)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

@@ -9,13 +9,13 @@ import threading
 import traceback
 from datetime import datetime
 from functools import partial
-from typing import Any, Callable, List, TextIO
+from typing import Any, Callable, TextIO
 
 Sink = Callable[[str, str], None]
 """Takes a log line: its level (``INFO``, ``SUCCESS``, ``WARN``, ``ERROR``, ``DEBUG``) and its text."""
 
 _RULE = "#" * 76
-_REPLACED: List[TextIO] = []
+_REPLACED: list[TextIO] = []
 """The process's own streams: Airflow's would close their descriptors if they were freed."""
 
 
