@@ -13,16 +13,10 @@ if TYPE_CHECKING:
 
 # Imported on first use: a Worker's unit test must not pay for Airflow, nor a linter for a Worker.
 _HOMES = {
-    "LstError": "pyrunner_airflow.tasklist",
-    "PyRunnerDag": "pyrunner_airflow.dag",
-    "ShellWorker": "pyrunner_airflow.worker",
-    "TaskList": "pyrunner_airflow.tasklist",
-    "Worker": "pyrunner_airflow.worker",
-    "WorkerOperator": "pyrunner_airflow.dag",
-    "load_lst_dags": "pyrunner_airflow.discovery.loader",
-    "parse_lst": "pyrunner_airflow.tasklist",
-    "read_lst": "pyrunner_airflow.tasklist",
-    "show_lst_errors": "pyrunner_airflow.discovery.loader",
+    "dag": ("PyRunnerDag", "WorkerOperator"),
+    "discovery.loader": ("load_lst_dags", "show_lst_errors"),
+    "tasklist": ("LstError", "TaskList", "parse_lst", "read_lst"),
+    "worker": ("ShellWorker", "Worker"),
 }
 
 __all__ = [
@@ -41,6 +35,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Import a public name from its home (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

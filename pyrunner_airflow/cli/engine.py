@@ -84,15 +84,11 @@ def _prepare(tasks: list[WorkerOperator], order: dict[str, Any], tell: Callable[
     options = options._replace(env={**options.env, **order["env"]}, cvar=start)
     for task in tasks:
         task.options = options
-        task.take_writes = partial(_take_writes, tell)
+        task.take_writes = lambda writes: tell(writes=writes)
         task.take_printed = _print
         task.go_on = "go on by `pyrunner-airflow run -r`"
         for callback, state in _CALLBACKS.items():
             setattr(task, callback, [partial(_take_state, tell, state)])
-
-
-def _take_writes(tell: Callable[..., None], writes: list[list[Any]]) -> None:
-    tell(writes=writes)
 
 
 def _take_state(tell: Callable[..., None], state: str, context: dict[str, Any]) -> None:

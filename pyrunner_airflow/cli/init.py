@@ -21,9 +21,8 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,199}")
 def _path(text: str) -> Path:
     path = Path(text)
     if not _NAME.fullmatch(path.name):
-        raise click.BadParameter(
-            "A job's name consists of up to 200 letters, digits, _ and -, such as load_orders."
-        )
+        what = "up to 200 letters, digits, _ and -, such as load_orders"
+        raise click.BadParameter(f"A job's name consists of {what}.")
     if os.path.lexists(path):
         raise click.BadParameter(f"{path} exists already, and nothing is overwritten: choose another name.")
     if not path.parent.is_dir():

@@ -26,17 +26,13 @@ def find(paths: Iterable[str]) -> Iterator[str]:
     """
     seen = set()
     for path in paths:
-        for found in _lists_in(path) if os.path.isdir(path) else [path]:
-            if (key := os.path.abspath(found)) not in seen:
+        found = sorted(map(str, find_in(path))) if os.path.isdir(path) else [path]
+        if not found:
+            raise click.UsageError(f"there is no task list in the folder {showable(path)}")
+        for each in found:
+            if (key := os.path.abspath(each)) not in seen:
                 seen.add(key)
-                yield found
-
-
-def _lists_in(folder: str) -> list[str]:
-    found = sorted(map(str, find_in(folder)))
-    if not found:
-        raise click.UsageError(f"there is no task list in the folder {showable(folder)}")
-    return found
+                yield each
 
 
 def read(path: str) -> tuple[str, TaskList]:

@@ -23,7 +23,7 @@ from pyrunner_airflow.tasklist.graph import id_hints, ranges
 from pyrunner_airflow.tasklist.selection import kept_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pyrunner_airflow.tasklist import TaskList
 
@@ -106,31 +106,20 @@ def run(
     if exec_proc_name is not None:
         named = _named(tasks, exec_proc_name)
         exec_only = named if exec_only is None else [id_ for id_ in named if id_ in exec_only]
-    _check_ids(
-        tasks, [*(exec_only or ()), *(norun or ()), *(id_ for id_ in (below, above) if id_ is not None)]
-    )
+    _check_ids(tasks, exec_only, norun, [below], [above])
     folder = RunFolder(file)
     with folder.locked() as lock:
         record = folder.load() if restart else RunRecord()
         record.start_with(cvar)
         record.narrow({"exec_only": exec_only, "norun": norun, "from": below, "to": above})
-        conf = {
-            **record.selection,
-            "norun": [*record.selection["norun"], *record.done()],
-            "cvar": cvar,
-        }
+        conf = {**record.selection, "norun": [*record.selection["norun"], *record.done()], "cvar": cvar}
         selected = _select(tasks, record, conf)
         if dryrun:
             for row in tasks.rows:
                 click.echo(f"{row.id}  {row.name}: {'would run' if row.id in selected else 'skipped'}")
             return
-        order = {
-            **record.as_json(),
-            "list": os.path.abspath(file),
-            "dags": str(folder.dags),
-            "env": env,
-            "conf": conf,
-        }
+        paths = {"list": os.path.abspath(file), "dags": str(folder.dags)}
+        order = {**vars(record), **paths, "env": env, "conf": conf}
         with _engine(folder, order, lock) as (process, events):
             succeeded = _follow(process, events, folder, tasks, record)
     context.exit(0 if succeeded else 1)
@@ -154,17 +143,13 @@ def _named(tasks: TaskList, name: str) -> list[int]:
     return found
 
 
-def _check_ids(tasks: TaskList, given: Iterable[int]) -> None:
+def _check_ids(tasks: TaskList, *given: Sequence[int | None] | None) -> None:
     """Refuse IDs that no row has, which PyRunner ignores: it may be that nothing is run then."""
     known = {row.id for row in tasks.rows}
-    unknown = sorted({str(id_) for id_ in given if id_ not in known})
+    unknown = sorted({str(id_) for ids in given for id_ in ids or () if id_ not in {None, *known}})
     if unknown:
-        raise click.UsageError(
-            "\n".join(
-                f"No row has the ID {id_}. {hint}"
-                for id_, hint in zip(unknown, id_hints(unknown, known), strict=True)
-            )
-        )
+        hints = zip(unknown, id_hints(unknown, known), strict=True)
+        raise click.UsageError("\n".join(f"No row has the ID {id_}. {hint}" for id_, hint in hints))
 
 
 def _select(tasks: TaskList, record: RunRecord, conf: Mapping[str, Any]) -> set[int]:

@@ -13,7 +13,8 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +31,7 @@ _QUIET = "airflow=WARNING airflow.task=INFO task=CRITICAL"
 """What is logged: what the workers log; the engine shows their errors itself, without Airflow's frames."""
 
 
+@dataclass
 class RunRecord:
     """
     How far a run has come: what ``run -r`` goes on with.
@@ -37,30 +39,26 @@ class RunRecord:
     :ivar states: the last state of each row that was started, by its ID, in Airflow's words.
     :ivar cvar: what the context started with.
     :ivar selection: the run parameters that say which rows take part.
+    :ivar writes: the last write to each key of the context: a list of the key and more.
     """
 
-    def __init__(
-        self,
-        states: Mapping[str, str] = {},
-        cvar: Mapping[str, str] = {},
-        selection: Mapping[str, Any] = {},
-        writes: Iterable[Sequence[Any]] = (),
-    ) -> None:
-        self.states = {int(row_id): state for row_id, state in states.items()}
-        self.cvar = dict(cvar)
-        self.selection = dict(selection)
-        self._writes: dict[str, Any] = {}
-        self.take_writes(writes)
+    states: dict[int, str] = field(default_factory=dict)
+    cvar: dict[str, str] = field(default_factory=dict)
+    selection: dict[str, Any] = field(default_factory=dict)
+    writes: list[list[Any]] = field(default_factory=list)
 
-    def take_writes(self, writes: Iterable[Sequence[Any]]) -> None:
-        """Take what a row wrote to the context: lists of a key and more, of which a later one counts."""
-        self._writes.update((json.dumps(write[0]), write) for write in writes)
+    def take_writes(self, writes: list[list[Any]]) -> None:
+        """Take what a row wrote to the context."""
+        self._forget_writes([write[0] for write in writes])
+        self.writes += writes
 
     def start_with(self, cvar: Mapping[str, str]) -> None:
         """Let these keys of the context have new values."""
         self.cvar |= cvar
-        for key in cvar:
-            self._writes.pop(json.dumps(key), None)
+        self._forget_writes(list(cvar))
+
+    def _forget_writes(self, keys: list[Any]) -> None:
+        self.writes = [write for write in self.writes if write[0] not in keys]
 
     def narrow(self, selection: Mapping[str, Any]) -> None:
         """Leave out, of the rows that took part so far, those that this selection leaves out."""
@@ -76,15 +74,6 @@ class RunRecord:
     def done(self) -> list[int]:
         """Return the rows that need not run again."""
         return [row_id for row_id, state in self.states.items() if state in ("success", "skipped")]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what makes an equal object."""
-        return {
-            "states": self.states,
-            "cvar": self.cvar,
-            "selection": self.selection,
-            "writes": list(self._writes.values()),
-        }
 
 
 class RunFolder:
@@ -131,17 +120,16 @@ class RunFolder:
         """
         try:
             with self.open("last.json", "rb") as file:
-                return RunRecord(**json.load(file))
+                saved = json.load(file)
+                return RunRecord(**{**saved, "states": {int(id_): s for id_, s in saved["states"].items()}})
         except FileNotFoundError:
-            raise Failure(
-                f"there is nothing to go on with: "
-                f"the last run of {self._list_path} succeeded, or there was none"
-            ) from None
+            why = f"the last run of {self._list_path} succeeded, or there was none"
+            raise Failure(f"there is nothing to go on with: {why}") from None
 
     def save(self, record: RunRecord) -> None:
         """Keep the record of a run, in one step: the machine may fail at any time."""
         with self.open("last.draft", "wb") as draft:
-            draft.write(json.dumps(record.as_json()).encode())
+            draft.write(json.dumps(vars(record)).encode())
         self._state.with_suffix(".draft").replace(self._state)
 
     def forget(self) -> None:
@@ -198,10 +186,8 @@ def _own(folder: Path) -> None:
     if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022:
         folder.chmod(0o700)
         return
-    raise Failure(
-        f"{folder} is not a folder of this user's alone, so that what is in it may be somebody else's doing: "
-        f"look at it and remove it, or set XDG_STATE_HOME to another folder"
-    )
+    fault = "is not a folder of this user's alone, so that what is in it may be somebody else's doing"
+    raise Failure(f"{folder} {fault}: look at it and remove it, or set XDG_STATE_HOME to another folder")
 
 
 def _open(path: Path, mode: str) -> IO[bytes]:
@@ -215,9 +201,8 @@ def _open(path: Path, mode: str) -> IO[bytes]:
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
-        raise Failure(
-            f"{path} is a link, which this program has not made: look at it and remove it"
-        ) from None
+        fault = "is a link, which this program has not made"
+        raise Failure(f"{path} {fault}: look at it and remove it") from None
 
 
 def _empty_database(tell: Callable[[str], None]) -> Path:

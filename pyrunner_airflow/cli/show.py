@@ -65,7 +65,10 @@ def show(file: str, form: str) -> None:
     if form == "mermaid":
         click.echo("\n".join(_mermaid(tasks)))
     else:
-        _print(_lines(tasks, _flows(text, tasks)))
+        from pyrunner_airflow.check import Check  # a diagram does without
+
+        check = Check(tasks, split_lines(text), os.path.abspath(tasks.source), {})
+        _print(_lines(tasks, check.flows))
 
 
 def _mermaid(tasks: TaskList) -> Iterator[str]:
@@ -76,13 +79,6 @@ def _mermaid(tasks: TaskList) -> Iterator[str]:
     for row in tasks.rows:
         if row.parent_ids:
             yield f"    {' & '.join(map(str, row.parent_ids))} --> {row.id}"
-
-
-def _flows(text: str, tasks: TaskList) -> Mapping[int, Flow | None]:
-    """Return what each row does with the context, as far as its worker's source tells."""
-    from pyrunner_airflow.check import Check  # a diagram does without
-
-    return Check(tasks, split_lines(text), os.path.abspath(tasks.source), {}).flows
 
 
 def _lines(tasks: TaskList, flows: Mapping[int, Flow | None]) -> Iterator[_StyledLine]:
