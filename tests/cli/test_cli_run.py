@@ -301,7 +301,8 @@ def test_what_a_worker_leaves_running_is_not_waited_for(job):
 
 
 def test_interrupted_the_workers_hooks_still_run(job):
-    """And while it runs, no second one starts."""
+    """And while it runs, no second one starts; nor does another attempt follow."""
+    job.write_text(LIST.replace("4|2,3|1|", "4|2,3|2|"))
     process = subprocess.Popen(
         [*PROGRAM, "run", "--env", "MODE=wait", "-x", "4", job], stdout=subprocess.PIPE, text=True
     )
@@ -314,6 +315,9 @@ def test_interrupted_the_workers_hooks_still_run(job):
     assert process.returncode == 1
     assert (job.parents[1] / "exited").exists()
     assert "WorkerTerminated" in out
+    assert "attempt 1 of 2; go on by `pyrunner-airflow run -r`; " in out
+    assert "the next" not in out
+    assert "\nfailed: 3 skipped, 1 failed\n" in out
     assert "to go on here: " in out
 
 
