@@ -206,7 +206,7 @@ def test_a_worker_that_takes_its_process_down_is_a_failed_row(job):
     done = run("run", "--env", "MODE=die", "-x", "1,4", job)
     assert done.code == 1
     assert "4  End           failed" in done.out
-    assert "failed: its process ended (signal 9, Killed); row 1 " in done.out
+    assert "failed: its process ended (signal 9, Killed); row 4 " in done.out
     assert "failed: 1 done, " in done.out
 
 
@@ -317,7 +317,7 @@ def test_interrupted_the_workers_hooks_still_run(job):
     assert "WorkerTerminated" in out
     assert "attempt 1 of 2; go on by `pyrunner-airflow run -r`; " in out
     assert "the next" not in out
-    assert "\nfailed: 3 skipped, 1 failed\n" in out
+    assert "\nfailed: 4 skipped, 1 failed\n" in out
     assert "to go on here: " in out
 
 
