@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -317,7 +318,7 @@ def test_interrupted_the_workers_hooks_still_run(job):
     assert "WorkerTerminated" in out
     assert "attempt 1 of 2; go on by `pyrunner-airflow run -r`; " in out
     assert "the next" not in out
-    assert "\nfailed: 4 skipped, 1 failed\n" in out
+    assert re.search(r"^failed: [34] skipped, 1 failed$", out, re.MULTILINE)  # 5 may come before 4
     assert "to go on here: " in out
 
 
