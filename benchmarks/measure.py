@@ -153,7 +153,8 @@ def _run_dag(path: str, dag_id: str) -> tuple[list[Any], dict[str, Counter[str]]
     send = InProcessSupervisorComms.send
 
     def count_and_send(comms: Any, msg: Any) -> Any:
-        calls[str(comms.supervisor.id)][type(msg).__name__] += 1
+        if type(msg).__name__ != "MaskSecret":  # it goes no further than Airflow's supervisor
+            calls[str(comms.supervisor.id)][type(msg).__name__] += 1
         return send(comms, msg)
 
     with patch.object(InProcessSupervisorComms, "send", count_and_send):

@@ -358,7 +358,7 @@ STEPS: list[tuple[str, str, Callable[[Reader, str], None]]] = [
     *moving.STEPS,
     ("console", r"\$ make demo$", run_demo),
     ("console", r"\$ make airflow$", leave_airflow_running),
-    ("console", r"\$ make (lint|test|test-all|bench)$", look_at_target),
+    ("console", r"\$ make (lint|test|test-all|fuzz|bench)$", look_at_target),
     ("console", r"\$ pip install \S+$", install),
     ("console", r"\$ cp ", copy),
     ("console", r"\$ airflow dags unpause ", unpause),

@@ -211,18 +211,21 @@ def _follow(process: Process, events: IO[str], folder: RunFolder, tasks: TaskLis
     done = frozenset(record.done())
     progress = Progress(tasks, {row_id for row_id in done if record.states[row_id] == "success"}, folder.log)
 
+    interrupted = False
+
     def take(event: dict[str, Any]) -> bool:
         """Say whether a row ended."""
         if "writes" in event:
             record.take_writes(event["writes"])
             return False
+        if interrupted and event["state"] == "up_for_retry":  # by whom? Airflow ends too
+            event["state"] = "failed"
         if event["row"] not in done:  # those are skipped now
             record.states[event["row"]] = event["state"]
         folder.save(record)
         progress.show(event)
         return bool(event["state"] != "running")
 
-    interrupted = False
     with progress:
         try:
             for event in _read(events, folder):

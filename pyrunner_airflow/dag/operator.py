@@ -143,7 +143,7 @@ class WorkerOperator(PythonOperator):
             super().render_template_fields(context)
         except Exception as error:  # Airflow does not run a row of which one fails
             job, outcome = _job(context), Outcome(FAILED, error, cause_of(error))
-            self.log.error("%s", report(job, outcome.cause, next_step(job, outcome)))
+            self.log.error("%s", report(job, outcome.cause, next_step(job, outcome, go_on=self.go_on)))
             raise
         self.marked = {name: getattr(self, name) for name in self.template_fields}
         for name, value in self.marked.items():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -206,7 +207,7 @@ def test_a_worker_that_takes_its_process_down_is_a_failed_row(job):
     done = run("run", "--env", "MODE=die", "-x", "1,4", job)
     assert done.code == 1
     assert "4  End           failed" in done.out
-    assert "failed: its process ended (signal 9, Killed); row 1 " in done.out
+    assert "failed: its process ended (signal 9, Killed); row 4 " in done.out
     assert "failed: 1 done, " in done.out
 
 
@@ -301,7 +302,8 @@ def test_what_a_worker_leaves_running_is_not_waited_for(job):
 
 
 def test_interrupted_the_workers_hooks_still_run(job):
-    """And while it runs, no second one starts."""
+    """And while it runs, no second one starts; nor does another attempt follow."""
+    job.write_text(LIST.replace("4|2,3|1|", "4|2,3|2|"))
     process = subprocess.Popen(
         [*PROGRAM, "run", "--env", "MODE=wait", "-x", "4", job], stdout=subprocess.PIPE, text=True
     )
@@ -314,6 +316,9 @@ def test_interrupted_the_workers_hooks_still_run(job):
     assert process.returncode == 1
     assert (job.parents[1] / "exited").exists()
     assert "WorkerTerminated" in out
+    assert "attempt 1 of 2; go on by `pyrunner-airflow run -r`; " in out
+    assert "the next" not in out
+    assert re.search(r"^failed: [34] skipped, 1 failed$", out, re.MULTILINE)  # 5 may come before 4
     assert "to go on here: " in out
 
 

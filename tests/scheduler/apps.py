@@ -258,7 +258,7 @@ class Jobs:
     def _add(apps: Apps, job: Job) -> App:
         if not job.dag:
             return apps.add(job.name, job.rows, job.workers, job.files)
-        app = apps.add(job.name, job.rows, job.workers, {**job.files, ".airflowignore": "*.lst"})
+        app = apps.add(job.name, job.rows, job.workers, {**job.files, ".airflowignore": "*.lst\nworkers/\n"})
         apps.add_file(f"{job.name}_by_hand.py", job.dag)
         return app
 

@@ -30,6 +30,7 @@ export APP_PRIVATE_KEY="-----BEGIN KEY-----
 local_password="{PASSWORD}"
 """
 ROWS = """
+#AIRFLOW params.who = ""
 #AIRFLOW tasks.6.pyrunner.python = "PYTHON"
 1|-1|1|0|Show Arguments|workers|Show|{{ ds }},$ENV{APP_PLACE},$ENV{APP_DB_PASSWORD},{{ params.who }}|
 2|-1|1|0|Print|workers|Print||
