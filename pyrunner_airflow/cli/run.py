@@ -146,7 +146,8 @@ def _named(tasks: TaskList, name: str) -> list[int]:
 def _check_ids(tasks: TaskList, *given: Sequence[int | None] | None) -> None:
     """Refuse IDs that no row has, which PyRunner ignores: it may be that nothing is run then."""
     known = {row.id for row in tasks.rows}
-    unknown = sorted({str(id_) for ids in given for id_ in ids or () if id_ not in {None, *known}})
+    wanted = {id_ for ids in given for id_ in ids or ()} - {None}
+    unknown = sorted(map(str, wanted - known))
     if unknown:
         hints = zip(unknown, id_hints(unknown, known), strict=True)
         raise click.UsageError("\n".join(f"No row has the ID {id_}. {hint}" for id_, hint in hints))

@@ -65,7 +65,6 @@ class _Connection:
                 self._answer()
             else:
                 self._receive()
-            self._all.check_room()
         except BlockingIOError:
             pass
         except OSError:  # its other end is closed, or it is no such socket as we make
@@ -85,6 +84,7 @@ class _Connection:
             return
         before = len(self._received)
         self._received += data
+        self._all.check_room()
         self._end = self._received.find(b"\n", before) + 1
         if (self._end or len(self._received)) > MAX_MESSAGE:
             raise NoQuestion(f"it sent a message of more than {MAX_MESSAGE >> 20} MB")

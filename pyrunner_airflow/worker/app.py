@@ -230,11 +230,9 @@ def resolve_env(text: str, environment: Mapping[str, str], mark: str = "") -> st
             return match.group()
         name = match.group(1)[len(mark) :]
         if name not in environment:
-            places = (
-                "by app_profile (APP_* names only) nor in the environment of the process that runs the task"
-            )
             raise AppError(
-                f"$ENV{{{name}}}: {name} is not set, neither {places}. Export it in one of the two."
+                f"$ENV{{{name}}}: {name} is not set, neither by app_profile (APP_* names only) nor in the "
+                f"environment of the process that runs the task. Export it in one of the two."
             )
         return environment[name]
 
