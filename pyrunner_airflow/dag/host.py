@@ -202,7 +202,11 @@ class Host:
             self._kill()
         self._process.join()
         self._process.close()
-        self._guard.communicate(b"ended\n")
+        try:
+            self._guard.communicate(b"ended\n", _SECONDS_TO_FLUSH)
+        except subprocess.TimeoutExpired:  # the worker may have stopped it
+            self._guard.kill()
+            self._guard.communicate()
         for key in self._selector.get_map().values():
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
@@ -282,7 +286,7 @@ class Host:
         if isinstance(came, socket.socket):
             self._answering.admit(came)
         elif self._job.python and not self._begun and came.startswith(TOO_OLD):
-            version = came[len(TOO_OLD) :].decode()
+            version = came[len(TOO_OLD) :].decode(errors="replace")
             raise AppError(f"[pyrunner] python: {self._job.python} is Python {version}, not 3.8 or later")
         elif came == NO_ROOM:
             raise NoQuestion("it opened more connections than the task's process may have files (ulimit -n)")
@@ -389,5 +393,5 @@ class Host:
             return
         try:
             append_end(job.logfile, (job.attempt, job.retry_wait_time) if another_follows else None)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: what the worker's process told is no file's name
             self._log("WARN", f"LOGFILE ends here, the log goes on: {error}")

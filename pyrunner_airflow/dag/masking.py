@@ -14,9 +14,8 @@ from airflow.sdk.log import mask_logs, mask_secret
 _SECRET_NAME = re.compile(
     "(^|_)("
     "access_?key|api_?key|auth_?header|authorization|bearer|connection_?string|credential|cred|dsn"
-    "|keyfile_?dict|pass|passphrase|passwd|password|private_?key|secret|service_?account|service_?key|token"
-    "|webhook_?url"
-    ")s?(_|$)|_pwd(_|$)|_conn$",
+    "|keyfile_?dict|pass|passphrase|pgpass|private_?key|service_?account|service_?key|sshpass|webhook_?url"
+    ")s?[0-9]*(_|$)|_pwd[0-9]*(_|$)|_conn$|(passwd|password|secret|token)s?[0-9]*(_|$)",
     re.IGNORECASE,
 )
 _URL_PASSWORD = re.compile(r"://[^\s/:@]*:([^\s/]+)@")

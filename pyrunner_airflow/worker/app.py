@@ -19,7 +19,7 @@ _CLOCK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clock")
 _SOURCE_PROFILE = r"""
 trap '((${#BASH_SOURCE[@]})) || set +e' RETURN
 source "$PYRUNNER_PROFILE" >&2
-if (($? != 0)); then "$BASH" -n "$PYRUNNER_PROFILE" 2>/dev/null || exit; fi
+if (($? != 0)); then "$BASH" -O extglob -n "$PYRUNNER_PROFILE" 2>/dev/null || exit; fi
 env -0
 """
 

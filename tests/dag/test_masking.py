@@ -31,6 +31,13 @@ VALUE = "q7-Zulu-93"
         "DB_CONN",
         "STORE_CONNECTION_STRING",
         "SLACK_WEBHOOK_URL",
+        "PGPASSWORD",
+        "SSHPASS",
+        "dbPassword",
+        "PASSWORD1",
+        "DB_PASS2",
+        "CLIENTSECRET",
+        "APPTOKEN",
     ],
 )
 def test_a_secret_is_known_by_its_variables_name(name):

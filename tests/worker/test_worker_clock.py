@@ -171,6 +171,7 @@ class TestOtherWays:
             "sh -c 'date +%F'",
             "bash -c 'date +%F'",
             "bash -c '/bin/date +%F'",
+            'function date { /bin/date -u "$@"; }; date +%F',
             "sh -c 'bash -c date' | date -f - +%F",
             "PATH=/usr/bin:/bin; date +%F",
             "set -euo pipefail; date +%F",

@@ -71,6 +71,13 @@ class TestWhatIsNoMessage:
         shown = repr((line + b"\n")[:100])
         assert f"it wrote {shown} to a descriptor that is nothing but its way to Airflow" in ran.cause
 
+    @pytest.mark.parametrize("name", ["a\\u0000b", "a\\ud900b"])
+    def test_what_is_no_file_s_name_is_no_logfile(self, run_in_fork, name):
+        message = f'["begin", "a", "b", "/tmp/{name}"]'
+        ran = run_in_fork(f"def run(self): say({message!r}.encode() + b'\\n')", WIRE)
+        assert ran.code == 0
+        assert any(text.startswith("LOGFILE ends here") for _, text in ran.lines)
+
     def test_so_it_does_in_each_kind_of_process(self, run):
         ran = run("def run(self): say(b'rubbish\\n')", WIRE)
         assert "it wrote b'rubbish\\n' to a descriptor" in ran.cause
@@ -85,6 +92,24 @@ class TestWhatIsNoMessage:
             WIRE,
         )
         assert "it wrote b'x' to a descriptor" in ran.cause
+
+    def test_a_guard_that_the_worker_stops_is_not_waited_for(self, run_in_fork):
+        ran = run_in_fork(
+            """
+            def run(self):
+                for entry in os.listdir("/proc"):
+                    if entry.isdigit():
+                        try:
+                            command = open(f"/proc/{entry}/cmdline").read()
+                        except OSError:
+                            continue
+                        if command.endswith(f"\\0sh\\0{os.getpid()}\\0"):
+                            os.kill(int(entry), signal.SIGSTOP)
+                            self.context["stopped"] = True
+            """,
+            WIRE,
+        )
+        assert (ran.code, ran.context) == (0, {"stopped": True})
 
     def test_a_socket_of_another_kind_is_left_alone(self, run):
         ran = run(

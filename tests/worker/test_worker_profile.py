@@ -288,6 +288,10 @@ class TestOddProfiles:
         with pytest.raises(AppError, match="app_profile: line 3: syntax error: unexpected end of file"):
             variables("export APP_X=1\nif true; then\n")
 
+    def test_what_bash_knows_by_an_option_that_the_profile_sets_is_none(self, variables):
+        profile = "shopt -s extglob\nexport APP_X=1\n[[ a == @(b|c) ]]\n"
+        assert variables(profile)["APP_X"] == "1"
+
     @pytest.mark.parametrize("profile", ["exit 3", "if true; then"])
     def test_a_row_without_a_whole_profile_is_not_started_and_says_so_in_one_line(self, root, profile):
         write(root / "config" / "app_profile", profile)

@@ -4,9 +4,10 @@
 
 source "${PYRUNNER_BASH_ENV:-/dev/null}"
 
+# Each calls it by itself: a profile's own `date` may well call /bin/date.
 date() { BASH_ENV= "$BASH" "$PYRUNNER_CLOCK/date" "$@"; }
-function /bin/date { date "$@"; }
-function /usr/bin/date { date "$@"; }
+function /bin/date { BASH_ENV= "$BASH" "$PYRUNNER_CLOCK/date" "$@"; }
+function /usr/bin/date { BASH_ENV= "$BASH" "$PYRUNNER_CLOCK/date" "$@"; }
 
 unset EPOCHSECONDS EPOCHREALTIME # and so they are variables like others
 EPOCHSECONDS=$PYRUNNER_RUN_TIME
