@@ -23,9 +23,9 @@ HOOKS = ("on_start", "on_success", "on_fail", "on_exit", "on_destroy")
 
 SELF, CONTEXT, UNKNOWN = Special.SELF, Special.CONTEXT, Special.UNKNOWN
 # Python's own that look at what they are given, and keep none of it.
-_LOOKS = (
-    "all any bool dict enumerate hasattr id isinstance iter len list print repr set sorted str tuple type"
-)
+_LOOKERS = """
+    all any bool dict enumerate hasattr id isinstance iter len list print repr set sorted str tuple type
+""".split()  # noqa: SIM905
 # What is asked of the keys can as well be asked of the context itself.
 _OF_CONTEXT = {"shared_dict": CONTEXT, "keys": CONTEXT, "interactive": UNKNOWN}
 _SUBSCRIPTS = {ast.Load: "__getitem__", ast.Store: "__setitem__", ast.Del: "__delitem__"}
@@ -268,7 +268,7 @@ class _Body(ast.NodeVisitor):
         match [name, *arguments.values()]:
             case _ if isinstance(function, Function):
                 self._calls.add(function, arguments, self._is_certain_here)
-            case _ if name in _LOOKS.split():
+            case _ if name in _LOOKERS:
                 for value in arguments.values():
                     self._look(value)
             case ["getattr", Special.SELF, str(attribute), *default] if FOLLOWED.isdisjoint(default):

@@ -35,9 +35,8 @@ _EFFECTS = {
     **dict.fromkeys(("items", "values", "copy", "clear", "popitem", "__iter__", "__len__"), "reads"),
 }
 
-_MOST_STEPS = (
-    300_000  # a second; ten thousand lines take less, or a helper that is called for a thousand keys
-)
+# A second: ten thousand lines take less, or a helper that is called for a thousand keys.
+_MOST_STEPS = 300_000
 
 
 class Site(NamedTuple):

@@ -43,6 +43,7 @@ _LEVELS = {
 _STREAM_LEVELS = {"stdout": logging.INFO, "stderr": logging.ERROR}
 _INTERRUPTIONS = {cls.__name__: cls for cls in (AirflowTaskTimeout, WorkerTerminated, KeyboardInterrupt)}
 _MAX_SLUG = 200
+_WRITES = "what this attempt wrote to the context"
 _MAX_NAME = 2000  # Airflow's databases have no room for more
 
 
@@ -206,7 +207,8 @@ def run_row(*argv: str, **context: Any) -> None:
     if outcome.cause:
         line = report(task.host.job, outcome.cause, step)
         log("ERROR", line)
-        _try(partial(context["ti"].xcom_push, FAILURE_KEY, masked(line)), log)
+        tell_mail = partial(context["ti"].xcom_push, FAILURE_KEY, masked(line))
+        _try("the line above, for the mail about the run,", tell_mail, log)
     _keep(outcome, kept, task, log)
     if outcome.error is None:
         return
@@ -274,20 +276,20 @@ def _keep(
         try:
             context.publish()
         except BaseException:
-            _try(partial(context.journal, whole=True), log)
+            _try(_WRITES, partial(context.journal, whole=True), log)
             raise
         context.drop_journal()
         return
     # Each of the two by itself; and the attempt's own error is what must be seen in the end.
-    _try(partial(context.journal, whole=True), log)
-    _try(context.publish, log)
+    _try(_WRITES, partial(context.journal, whole=True), log)
+    _try(_WRITES, context.publish, log)
 
 
-def _try(keep: Callable[[], None], log: Callable[[str, str], None]) -> None:
+def _try(what: str, keep: Callable[[], None], log: Callable[[str, str], None]) -> None:
     try:
         keep()
     except Exception as error:
-        log("WARN", f"what this attempt wrote to the context could not be kept: {error!r}")
+        log("WARN", f"{what} could not be kept: {error!r}")
 
 
 def _without(mark: str, value: Any) -> Any:

@@ -61,11 +61,18 @@ def _check_executors(dag: PyRunnerDag, path: Path) -> None:
         for name in (executor.alias, executor.module_path, executor.module_path.rsplit(".")[-1])
         if name
     }
-    for name in sorted(used - known):
-        message = f"this Airflow has no executor {quote(name)}"
-        hint = f"{did_you_mean(name, known)}Its configuration, [core] executor, has: "
-        hint += f"{', '.join(sorted(known))}."
-        raise LstError((problem("unknown-executor", path, message, hint),))
+    configured = f"Its configuration, [core] executor, has: {', '.join(sorted(known))}."
+    unknown = tuple(
+        problem(
+            "unknown-executor",
+            path,
+            f"this Airflow has no executor {quote(name)}",
+            did_you_mean(name, known) + configured,
+        )
+        for name in sorted(used - known)
+    )
+    if unknown:
+        raise LstError(unknown)
 
 
 def _ask_policies(path: Path, options_folder: Path, dag_file: str) -> None:

@@ -127,6 +127,13 @@ class TestWhatAirflowRefusesAfterLoading:
             "airflow.executors.local_executor.LocalExecutor."
         )
 
+    def test_all_executors_that_it_does_not_have_at_once(self, folder, add):
+        rows = "1|-1|1|0|A|workers|Work\n2|1|1|0|B|workers|Work\n"
+        options = [f'#AIRFLOW tasks.{row}.executor = "{name}"\n' for row, name in ((1, "Dask"), (2, "Nomad"))]
+        add("bad.lst", "".join(options) + rows)
+        error = load(folder).import_errors["pyrunner_lst_errors.py"]
+        assert ("no executor 'Dask'" in error, "no executor 'Nomad'" in error) == (True, True)
+
     @pytest.fixture
     def policy(self):
         """Have a cluster policy, as airflow_local_settings.py has them."""
