@@ -107,7 +107,6 @@ def _seconds(command: list[str]) -> float:
 def _run_worker(python: str, line: str) -> float:
     """Run a line as a worker's ``run``, and tell how long that takes, with the start of its process."""
     from pyrunner_airflow.dag.host import Host
-    from pyrunner_airflow.dag.relay import dump_error
     from pyrunner_airflow.dag.xcom_settings import allowed_classes
     from pyrunner_airflow.worker.attempt import Job
     from pyrunner_airflow.worker.child import InAirflow
@@ -121,7 +120,7 @@ def _run_worker(python: str, line: str) -> float:
         job = Job(
             f"{folder}/job.lst", None, None, own_python, None, {}, "run", "2026-01-01", 0.0, folder, *row
         )
-        airflow = InAirflow(None, {}, {}, lambda _: None, lambda _: set(), dump_error)
+        airflow = InAirflow(None, {}, {}, lambda _: None, lambda _: set(), lambda _: None)
         start = time.perf_counter()
         outcome = Host(job, _xcom_context(), print, None, allowed, airflow, {}).run()
         seconds = time.perf_counter() - start
@@ -194,4 +193,5 @@ MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
 }
 
 if __name__ == "__main__":
-    print(json.dumps(MEASURES[sys.argv[1]](*sys.argv[2:])))
+    print(json.dumps(MEASURES[sys.argv[1]](*sys.argv[2:])), flush=True)
+    os._exit(0)  # this line is to be the last: at the end Airflow 3.4 may have something to say, too

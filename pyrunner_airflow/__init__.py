@@ -6,14 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pyrunner_airflow.dag import PyRunnerDag, WorkerOperator
+    from pyrunner_airflow.dag import PyRunnerDag, PyRunnerTaskGroup, WorkerOperator
     from pyrunner_airflow.discovery.loader import load_lst_dags, show_lst_errors
     from pyrunner_airflow.tasklist import LstError, TaskList, parse_lst, read_lst
     from pyrunner_airflow.worker import ShellWorker, Worker
 
 # Imported on first use: a Worker's unit test must not pay for Airflow, nor a linter for a Worker.
 _HOMES = {
-    "dag": ("PyRunnerDag", "WorkerOperator"),
+    "dag": ("PyRunnerDag", "PyRunnerTaskGroup", "WorkerOperator"),
     "discovery.loader": ("load_lst_dags", "show_lst_errors"),
     "tasklist": ("LstError", "TaskList", "parse_lst", "read_lst"),
     "worker": ("ShellWorker", "Worker"),
@@ -22,6 +22,7 @@ _HOMES = {
 __all__ = [
     "LstError",
     "PyRunnerDag",
+    "PyRunnerTaskGroup",
     "ShellWorker",
     "TaskList",
     "Worker",

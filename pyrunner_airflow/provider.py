@@ -10,4 +10,18 @@ def get_provider_info() -> dict[str, object]:
         "name": "PyRunner",
         "cli": ["pyrunner_airflow.cli.airflow_command.get_commands"],
         "description": "Run PyRunner task lists (`.lst`) unchanged on Apache Airflow.",
+        "config": {
+            "pyrunner_airflow": {
+                "description": "How PyRunner task lists become DAGs.",
+                "options": {
+                    "environment": {
+                        "description": "Whose tables of pyrunner.toml hold: those of [env.prod] for prod.",
+                        "version_added": None,
+                        "type": "string",
+                        "example": "prod",
+                        "default": "",
+                    }
+                },
+            }
+        },
     }

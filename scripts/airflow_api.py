@@ -139,9 +139,19 @@ class AirflowApi:
         errors: list[Json] = self.api("GET", "importErrors")["import_errors"]
         return errors
 
+    def reparse(self, dag_id: str) -> None:
+        """Have Airflow read the DAG's file again at once, and wait until it has read it."""
+        before = self.wait_for_dag(dag_id)
+        self.api("PUT", "parseDagFile", before["file_token"])
+        self.wait_for_dag(dag_id, lambda dag: dag["last_parsed_time"] != before["last_parsed_time"], 240)
+
     def unpause(self, dag_id: str) -> None:
         """Let the DAG run."""
         self.api("PATCH", "dags", dag_id, json={"is_paused": False})
+
+    def pause(self, dag_id: str) -> None:
+        """Have the scheduler leave the DAG's runs alone."""
+        self.api("PATCH", "dags", dag_id, json={"is_paused": True})
 
     def trigger(self, dag_id: str, conf: Json | None = None, logical_date: datetime | None = None) -> str:
         """Start a run, without a logical date unless there is one, and return its ID."""

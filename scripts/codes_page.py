@@ -7,6 +7,7 @@ writes the page anew.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +19,13 @@ from typing import NamedTuple
 PAGE = Path(__file__).parents[1] / "docs" / "codes.md"
 _SECTION = re.compile(r"^### `([a-z0-9-]+)`\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_FILES = {"lst": "my.lst", "python": "workers.py", "toml": "pyrunner.toml", "bash": "app_profile"}
+_FILES = {
+    "lst": "my.lst",
+    "python": "workers.py",
+    "toml": "pyrunner.toml",
+    "json": "my.json",
+    "bash": "app_profile",
+}
 _WORKERS = "from pyrunner import Worker\n\n\nclass Start(Worker):\n    def run(self):\n        pass\n"
 _SYMBOLS = re.compile("[\u2400-\u241f]")
 
@@ -45,10 +52,17 @@ def check(example: Example) -> str:
         for name, text in {"workers.py": _WORKERS, **example.files}.items():
             Path(folder, name).write_bytes(_bytes(text))
         done = subprocess.run(
-            [sys.executable, "-m", "pyrunner_airflow", "check", "my.lst"],
+            [
+                sys.executable,
+                "-m",
+                "pyrunner_airflow",
+                "check",
+                "my.json" if "my.json" in example.files else "my.lst",
+            ],
             cwd=folder,
             capture_output=True,
             text=True,
+            env={**os.environ, "AIRFLOW__PYRUNNER_AIRFLOW__ENVIRONMENT": "prdo"},
         )
     assert done.stderr == "", done.stderr
     return done.stdout.rpartition("\n\n")[0] + "\n"

@@ -1,4 +1,4 @@
-"""Runs the sample job in a real Airflow: a download fails, its run is cleared, and only what is missing runs.
+"""Runs the sample job in a real Airflow: a download fails, the run is restarted, and what is missing runs.
 
 Everything that is promised is looked at, and the exit code says whether all of it was seen.
 """
@@ -37,7 +37,7 @@ AFTER_FAILURE = {
     5: "upstream_failed",
     6: "upstream_failed",
 }
-RAN_AFTER_CLEAR = {3, 5, 6}
+RAN_AGAIN = {3, 5, 6}
 COLOURS = {"success": "green", "failed": "red", "upstream_failed": "yellow", "running": "cyan"}
 
 Row = dict[str, Any]
@@ -54,7 +54,7 @@ class Demo:
         self.broken: list[str] = []
 
     def play(self) -> None:
-        """Trigger, fail, clear, succeed, and look at all of it."""
+        """Trigger, fail, restart, succeed, and look at all of it."""
         self.airflow.wait_for_dag(DAG)
         self.type("dags", "unpause", "-y", DAG)
         self.type("dags", "trigger", "--run-id", RUN, DAG)
@@ -64,11 +64,11 @@ class Demo:
             {row: ti["state"] for row, ti in first.items()} == AFTER_FAILURE,
             "Row 3 failed, rows 5 and 6 below it did not run, row 4 beside it did",
         )
-        self.type("dags", "clear", "--run-id", RUN, "--only-failed", "-y", DAG)
-        self.expect(self.watch(first) == "success", "Clearing only the failed tasks makes the run succeed")
+        self.type("pyrunner", "restart", DAG, RUN)
+        self.expect(self.watch(first) == "success", "Restarted, the run succeeds")
         second = self.rows()
         again = {row for row in second if second[row]["start_date"] != first.get(row, {}).get("start_date")}
-        self.expect(again == RAN_AFTER_CLEAR, "Only rows 3, 5, and 6 ran after the clear")
+        self.expect(again == RAN_AGAIN, "Only rows 3, 5, and 6 ran again")
         self.expect(
             all(ti["state"] == "success" for ti in second.values()) and len(second) == len(AFTER_FAILURE),
             "All six rows succeeded",
@@ -113,7 +113,7 @@ class Demo:
 
     def show_rows(self, rows: Rows, again: set[int]) -> None:
         """Print a table of the rows as they ended."""
-        table = new_table("The run", "Row", "State", "Tries", "Start", "Secs", "After clear")
+        table = new_table("The run", "Row", "State", "Tries", "Start", "Secs", "Restart")
         for row, ti in rows.items():
             tries = self.airflow.tries(DAG, RUN, ti["task_id"])
             table.add_row(

@@ -1,13 +1,19 @@
-"""Pythons that this machine has beside the one that runs the tests; pyenv keeps its own off PATH."""
+"""Pythons that this machine has beside the one that runs the tests; pyenv keeps its own off PATH.
+
+    python -m scripts.interpreters 3.13
+
+prints the path of one.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
-VERSIONS = ("3.8", "3.9", "3.10", "3.13")
+VERSIONS = ("3.8", "3.9", "3.10", "3.13", "3.14")
 
 
 def find(version: str) -> str | None:
@@ -29,3 +35,7 @@ def header() -> str:
     """Say for whoever reads the session's head what was found."""
     missing = [version for version in VERSIONS if version not in INTERPRETERS]
     return f"interpreters of their own: {', '.join(INTERPRETERS)}; not here: {', '.join(missing) or 'none'}"
+
+
+if __name__ == "__main__":
+    print(find(sys.argv[1]) or sys.exit(f"Python {sys.argv[1]} is not here, and left out."))

@@ -60,13 +60,37 @@ SETTINGS: Settings = {
 }
 
 
+def environment(home: Path, bin: Path) -> dict[str, str]:
+    """Return the environment in which the commands of a folder belong to the Airflow of a home."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    return inherited | {
+        "PATH": f"{bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "AIRFLOW_HOME": str(home),
+        "SPT_NOENV": "1",  # or setproctitle overwrites the environment that /proc shows, a mark with it
+        "NO_PROXY": "*",
+        "no_proxy": "*",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def write_config(path: Path, *parts: Settings) -> None:
+    """Write an airflow.cfg; a later part goes before an earlier one."""
+    config = configparser.RawConfigParser()
+    for settings in parts:
+        for section, options in settings.items():
+            config.read_dict({section: {key: str(v).replace("%", "%%") for key, v in options.items()}})
+    path.touch(mode=0o600)  # there are keys in it
+    with path.open("w") as file:
+        config.write(file)
+
+
 class LocalAirflow(AirflowApi):
     """An Airflow with a home, ports, and a database of its own: several can run side by side.
 
     `settings` are sections of airflow.cfg, `env` goes to every process, tasks included. Without `login`
-    everybody is admin. `port` 0 takes any free one. `database` is the SQLAlchemy address of an empty one;
-    without it, that is a file of SQLite's in the home. `bin` is where its commands are, that of another
-    environment for another version of Airflow.
+    everybody is admin. `port` 0 takes any free one; `path` is below which its pages are. `database` is the
+    SQLAlchemy address of an empty one; without it, that is a file of SQLite's in the home. `bin` is where its
+    commands are, that of another environment for another version of Airflow.
     """
 
     def __init__(
@@ -77,6 +101,7 @@ class LocalAirflow(AirflowApi):
         settings: Settings | None = None,
         login: bool = False,
         port: int = 0,
+        path: str = "",
         database: str = "",
         bin: Path = BIN,
     ) -> None:
@@ -89,20 +114,11 @@ class LocalAirflow(AirflowApi):
         self.env = self._environment(env or {})
         self._settings = settings or {}
         self._port = port
+        self._path = path
         self._spawned: list[subprocess.Popen[bytes]] = []  # the first one is `airflow standalone`
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-        return inherited | {
-            "PATH": f"{self.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "AIRFLOW_HOME": str(self.home),
-            HOME_VARIABLE: str(self.home),
-            "SPT_NOENV": "1",  # or setproctitle overwrites the environment that /proc shows, the mark with it
-            "NO_PROXY": "*",
-            "no_proxy": "*",
-            "PYTHONUNBUFFERED": "1",
-            **extra,
-        }
+        return {**environment(self.home, self.bin), HOME_VARIABLE: str(self.home), **extra}
 
     # Starting and stopping
 
@@ -124,7 +140,7 @@ class LocalAirflow(AirflowApi):
                 connection.execute("PRAGMA journal_mode=WAL")
         _interrupt_on_termination()
         try:
-            self.connect(f"http://127.0.0.1:{port}")
+            self.connect(f"http://127.0.0.1:{port}{self._path}")
             self.spawn("standalone")
             self.wait(self.is_healthy, "Airflow to be healthy", timeout)
             self.log_in(*(self.credentials() if self.login else ()))
@@ -229,16 +245,10 @@ class LocalAirflow(AirflowApi):
         own: Settings = {
             "core": {"dags_folder": self.dags_folder, "simple_auth_manager_all_admins": not self.login},
             "database": {"sql_alchemy_conn": self.database},
-            "api": {"host": "127.0.0.1", "port": port, "base_url": f"http://127.0.0.1:{port}"},
+            "api": {"host": "127.0.0.1", "port": port, "base_url": f"http://127.0.0.1:{port}{self._path}"},
             "logging": {"worker_log_server_port": log_port, "trigger_log_server_port": trigger_log_port},
         }
-        config = configparser.RawConfigParser()
-        for settings in (keys, SETTINGS, own, self._settings):
-            for section, options in settings.items():
-                config.read_dict({section: {key: str(v).replace("%", "%%") for key, v in options.items()}})
-        path.touch(mode=0o600)  # there are keys in it
-        with path.open("w") as file:
-            config.write(file)
+        write_config(path, keys, SETTINGS, own, self._settings)
         return port
 
     def cli(self, *args: str, timeout: float = 120, **env: str) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,11 @@ import psutil
 import pytest
 
 from scripts import interpreters
+from scripts.compatibility import Record
 from scripts.local_airflow import LocalAirflow
 from tests.postgres import Postgres, postgres_server
 from tests.scheduler.apps import Apps, DataServer, apps_in
+from tests.setups import SETUP, VERSION
 
 # Airflow reads a home when it is imported, in the process of the tests too: not that of whoever runs them.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow_home_")
@@ -32,7 +35,12 @@ hypothesis.settings.load_profile("tests")
 
 ROOT = Path(__file__).parents[1]
 SHARED = pytest.StashKey[LocalAirflow]()
+collect_ignore = SETUP.left_out
 NO_PACKAGE = "apt-get install"  # what a skip for want of a Debian package tells its reader to do
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.deselect = [*(config.option.deselect or ()), *(f"tests/{name}" for name in SETUP.left_out)]
 
 
 def pytest_report_header() -> str:
@@ -60,16 +68,19 @@ def airflow(
     sample_server: DataServer,
     postgres: Postgres,
 ) -> Iterator[LocalAirflow]:
-    """One Airflow for all tests, with the loader files in place; started when the first test asks for it."""
+    """One Airflow for all tests, which finds task lists; started when the first test asks for it."""
     url = sample_server.url
     env = {"SAMPLE_DATA_URL": url, "SAMPLE_SLACK_WEBHOOK_URL": f"{url}/slack"}
     local = LocalAirflow(
         tmp_path_factory.mktemp("airflow"),
         env=env,
-        settings={"core": {"allowed_deserialization_classes": "airflow.* context_values.*"}},
+        settings={
+            "core": {"allowed_deserialization_classes": "airflow.* context_values.*"},
+            **SETUP.settings,
+        },
         database=postgres.database("airflow"),
     )
-    for loader in sorted((ROOT / "dags").glob("*.py")):
+    for loader in SETUP.loaders:
         local.add(loader)
     request.config.stash[SHARED] = local
     with local:
@@ -135,6 +146,16 @@ def pytest_sessionfinish(exitstatus: int) -> None:
         with contextlib.suppress(psutil.Error):
             if process.environ().get(RUN_BY) == os.environ[RUN_BY] and process.pid != os.getpid():
                 process.kill()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    """Let `make record` know what has passed; of a run in which anything has not, nothing is known."""
+    if os.environ.get("RECORD") and exitstatus == pytest.ExitCode.OK:
+        python = "{}.{}".format(*sys.version_info)
+        passed = len(terminalreporter.stats["passed"])
+        Record(VERSION, python, config.option.markexpr, passed).keep()
 
 
 @pytest.hookimpl(trylast=True)

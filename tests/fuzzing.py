@@ -71,6 +71,7 @@ GOOD = {
     "dagrun_timeout": "60",
     "execution_timeout": '"PT1H"',
     "priority_weight": "10",
+    "outlets": '["s3://a"]',
     "default_args": '{ owner = "me" }',
     "pyrunner": "{ templates = false }",
     "tasks": '{ 1 = { queue = "q" } }',

@@ -1,4 +1,4 @@
-"""Follows docs/moving.md: PyRunner's jobs move into the reader's Airflow, and one of them fails at night."""
+"""Follows docs/moving.md and docs/night.md: PyRunner's jobs move into Airflow, where one of them fails."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from pyrunner_airflow import parse_lst
 from tests.scheduler.apps import TIMEOUT, Run
-from tests.servers import program
 
 if TYPE_CHECKING:
     from tests.test_readme import Reader
@@ -153,7 +150,6 @@ def copy_jobs(reader: Reader, line: str) -> None:
         files[f"{name}/workers/workers.py"] = OTHER_WORKERS
     for relative, text in files.items():
         (jobs / relative).write_text(text)
-    assert reader.airflow.dags_folder.is_dir()
     reader.run(line.replace("/srv/jobs", str(jobs)))
 
 
@@ -181,9 +177,25 @@ def crontab(block: str) -> list[tuple[str, str]]:
     return [(" ".join(parts[:5]), parts[5]) for parts in (line.split(None, 5) for line in lines)]
 
 
+def migrate(reader: Reader, line: str) -> None:
+    """Let it read the crontab of the page, though the apps do not lie where that says."""
+    jobs = reader.clone.with_name("srv") / "jobs"
+    (reader.clone / "crontab.txt").write_text(*_blocks("crontab"))
+    printed = reader.run(line.replace("/srv/jobs", str(jobs)))
+    for block in _blocks("python"):
+        if "TriggerDagRunOperator" in block:
+            assert f"stock_2.py, for the dags folder:\n\n{block}" in printed
+    (report,) = (block for block in _blocks("") if block.startswith("crontab.txt:8: "))
+    assert report in printed
+
+
+def compare_with_migrate(reader: Reader, block: str) -> None:
+    """What is quoted of the report stands in it: `migrate` and tests/cli/test_cli_migrate.py see to that."""
+
+
 def write_options(reader: Reader, block: str) -> None:
     """Every line of the crontab has its counterpart, except the second one for a list."""
-    (reader.airflow.dags_folder / "jobs" / "pyrunner.toml").write_text(block)
+    assert (reader.airflow.dags_folder / "jobs" / "pyrunner.toml").read_text() == block
     schedules: dict[str, str] = {}
     for schedule, command in crontab(*_blocks("crontab")):
         (name,) = re.findall(r"(\w+)\.(?:py|lst)\b", command.rpartition("-l ")[2])
@@ -201,8 +213,8 @@ def write_options(reader: Reader, block: str) -> None:
 
 def add_second_line(reader: Reader, block: str) -> None:
     """Unpausing makes up for one run that cron has done already: the list's own, and the Saturday's."""
-    (reader.airflow.dags_folder / "stock_saturday.py").write_text(block)
-    for dag_id in ("stock", "stock_saturday"):
+    (reader.airflow.dags_folder / "stock_2.py").write_text(block)
+    for dag_id in ("stock", "stock_2"):
         reader.airflow.wait_for_dag(dag_id, timeout=TIMEOUT)
         reader.airflow.unpause(dag_id)
     in_part = reader.airflow.wait(lambda: _runs(reader, "stock", "operator_triggered"), "its run", TIMEOUT)
@@ -227,8 +239,11 @@ def run_driver(reader: Reader, block: str) -> None:
 
 
 def write_values(reader: Reader, block: str) -> None:
-    with (reader.airflow.dags_folder / "jobs" / "pyrunner.toml").open("a") as options:
-        options.write(f"\n{block}")
+    options = reader.airflow.dags_folder / "jobs" / "pyrunner.toml"
+    before = options.read_text()
+    table = block.partition("max_active_tasks")[0]
+    assert table in before
+    options.write_text(before.replace(table, f"{block}\n"))
 
 
 def write_driver_dag(reader: Reader, block: str) -> None:
@@ -257,18 +272,18 @@ def read_password(reader: Reader, block: str) -> None:
 
 
 def make_pool(reader: Reader, line: str) -> None:
-    reader.run(line)
+    reader.run_airflow(line)
     assert reader.airflow.api("GET", "pools", "mysql")["slots"] == 1
 
 
 def add_mail(reader: Reader, line: str) -> None:
-    reader.run(line, SMTP_PASSWORD="8-secret")
+    reader.run_airflow(line.replace("$SMTP_PASSWORD", "8-secret"))
     mail = reader.airflow.api("GET", "connections", "smtp_default")
     assert (mail["host"], mail["port"], mail["login"]) == ("mail.example.com", 465, "airflow")
 
 
 def add_connection(reader: Reader, line: str) -> None:
-    reader.run(line, NEW_PASSWORD="7-secret")
+    reader.run_airflow(line.replace("$NEW_PASSWORD", "7-secret"))
     run = Run(reader.airflow, "stock", reader.airflow.trigger("stock")).finish()
     assert run.state == "success"
     assert "the password has 8 characters" in run.log("1_load")
@@ -312,7 +327,7 @@ def see_failure(reader: Reader, line: str) -> None:
     night = {"dag_run_id": NIGHT, "logical_date": None}
     reader.airflow.api("POST", "dags", "billing", "dagRuns", json=night)
     assert reader.airflow.wait_for_run("billing", NIGHT, TIMEOUT) == "failed"
-    assert NIGHT in reader.airflow.cli(*shlex.split(line)[1:])
+    assert NIGHT in reader.run_airflow(line)
     assert _runs(reader, "billing", "scheduled") == []  # nothing is made up for after the handover
 
 
@@ -330,22 +345,9 @@ def _app(reader: Reader) -> Path:
 
 
 def see_states(reader: Reader, line: str) -> None:
-    printed = reader.airflow.cli(*shlex.split(line)[1:])
+    printed = reader.run_airflow(line)
     states = {task: state for task, state in re.findall(r"(\w+) +\| (\w+) ", printed)}
     assert (states["2_load_orders"], states["5_send_report"]) == ("failed", "upstream_failed")
-
-
-def define(reader: Reader, line: str) -> None:
-    _shell(reader, 'test -n "$TOKEN"')
-
-
-def _shell(reader: Reader, line: str) -> str:
-    """Run a line in a shell that has heard what the page defines."""
-    if not program("curl"):
-        pytest.skip("curl is not installed (Debian: apt-get install curl)")
-    known = [text[2:] for text in _lines() if re.match(r"\$ (export TOKEN|api\(\))", text)]
-    me = {"AIRFLOW_URL": reader.airflow.url, "USER": "me", "PASSWORD": "mine"}
-    return reader.run("\n".join([*known, line]), **me)
 
 
 def restart(reader: Reader, line: str) -> None:
@@ -370,22 +372,24 @@ def _states(reader: Reader) -> dict[str, str | None]:
     return {task[0]: state for task, state in reader.airflow.states("billing", NIGHT).items()}
 
 
-def skip_row(reader: Reader, line: str) -> None:
-    _shell(reader, line)
+def repair_value(reader: Reader, line: str) -> None:
+    _mark(reader, "3_load_refunds", "success")
+    reader.run_airflow(line)
+    assert reader.airflow.xcoms("billing", NIGHT, "1_find_day")["day"] == "2026-01-31"
+
+
+def _mark(reader: Reader, task: str, state: str) -> None:
+    """Go on without a row, as the page says for the UI."""
+    reader.airflow.set_task_state("billing", NIGHT, task, state)
     assert _finish(reader) == "failed"
     assert _states(reader) == {
         "1": "success",
         "2": "success",
-        "3": "skipped",
+        "3": "success",
         "4": "failed",  # it has been run: the day is wrong
         "5": "upstream_failed",
         "a": "upstream_failed",
     }
-
-
-def repair_value(reader: Reader, line: str) -> None:
-    _shell(reader, line)
-    assert reader.airflow.xcoms("billing", NIGHT, "1_find_day")["day"] == "2026-01-31"
 
 
 def run_rest_elsewhere(reader: Reader, line: str) -> None:
@@ -400,13 +404,14 @@ def run_rest_elsewhere(reader: Reader, line: str) -> None:
 def run_new_code(reader: Reader, line: str) -> None:
     workers = _app(reader) / "workers" / "workers.py"
     workers.write_text(workers.read_text().replace("the old report", "the new report"))
-    _shell(reader, line)
+    reader.run_airflow(line)
     assert _finish(reader) == "success"
     run = Run(reader.airflow, "billing", NIGHT)
     assert "the new report" in run.log("5_send_report", run.attempts()["5_send_report"])
 
 
-def abort(reader: Reader, line: str) -> None:
+def _abort(reader: Reader) -> None:
+    """Mark the run failed, as the page says for the UI."""
     _mend(reader, "refunds fail")
     for what in ("orders", "refunds"):
         _tell(reader, f"{what} hang")
@@ -416,7 +421,7 @@ def abort(reader: Reader, line: str) -> None:
     for what in ("orders", "refunds"):
         started = _app(reader) / f"{what} hangs"
         reader.airflow.wait(started.exists, f"{started} to be there", TIMEOUT)
-    _shell(reader, line)
+    reader.airflow.api("PATCH", "dags", "billing", "dagRuns", NIGHT, json={"state": "failed"})
     for task in loads:
         attempt = run.attempts()[task]
         reader.airflow.wait(
@@ -427,8 +432,9 @@ def abort(reader: Reader, line: str) -> None:
 
 
 def go_on_after_abort(reader: Reader, line: str) -> None:
+    _abort(reader)
     _mend(reader, "orders hang", "refunds hang")
-    _shell(reader, line)
+    reader.run_airflow(line)
     assert _finish(reader) == "success"
     assert set(_states(reader).values()) == {"success"}
 
@@ -442,31 +448,25 @@ def start_over(reader: Reader, line: str) -> None:
     assert [task for task in after if after[task]["start_date"] == before[task]["start_date"]] == []
 
 
-def delete_run(reader: Reader, line: str) -> None:
-    _shell(reader, line)
-    assert NIGHT not in _runs(reader, "billing")
-
-
 def _blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def _lines() -> list[str]:
-    """Return the lines of the page's consoles."""
-    return "".join(_blocks("console")).splitlines()
-
-
-# A block's language, how its text (of a console, each line) begins, and who takes care of it
-STEPS: list[tuple[str, str, Step]] = [
+# A block's language, how its text (of a console, each line) begins, and who takes care of it; without Airflow
+QUICK: list[tuple[str, str, Step]] = [
     ("console", r"\$ cp -r /srv/jobs ", copy_jobs),
     ("crontab", r"", read_crontab),
+    ("console", r"\$ pyrunner-airflow migrate ", migrate),
+    ("", r"(crontab\.txt:8: |billing/billing\.py\n)", compare_with_migrate),
+    ("lst", r"", parse_row),
+]
+IN_AIRFLOW: list[tuple[str, str, Step]] = [
     ("toml", r"\[pyrunner\]", write_options),
     ("python", r"(?s).*\bTriggerDagRunOperator\(", add_second_line),
     ("python", r"(?s).*\bPyRunner\(", run_driver),
-    ("toml", r"\[\"billing.lst\".pyrunner\]", write_values),
+    ("toml", r"(?s)\[\"billing.lst\"\].*\ncvar = ", write_values),
     ("python", r"(?s).*\bon_failure_callback=", write_driver_dag),
     ("console", r"\$ echo \S+\.lst >> ", leave_list_to_driver_dag),
-    ("lst", r"", parse_row),
     ("python", r"(?s).*\"billing_db\"", read_password),
     ("console", r"\$ airflow connections add billing_db ", add_connection),
     ("console", r"\$ airflow pools set mysql 1 ", make_pool),
@@ -476,14 +476,11 @@ STEPS: list[tuple[str, str, Step]] = [
     ("console", r"\$ airflow dags pause -y billing$", pause),
     ("console", r"\$ airflow dags list-runs --state failed billing$", see_failure),
     ("console", r"\$ airflow tasks states-for-dag-run billing night$", see_states),
-    ("console", r"\$ (export TOKEN=|api\(\))", define),
+    ("console", r"\$ airflow pyrunner restart billing night$", restart),
     ("console", r"\$ airflow dags clear --run-id night --only-failed -y billing$", restart),
-    ("console", r"\$ api PATCH .*/3_load_refunds .*skipped", skip_row),
-    ("console", r"\$ api PATCH .*/xcomEntries/day ", repair_value),
+    ("console", r"\$ airflow pyrunner context --set day=", repair_value),
     ("console", r"\$ airflow dags trigger --run-id night-2 ", run_rest_elsewhere),
-    ("console", r"\$ api POST .*\"5_send_report\"", run_new_code),
-    ("console", r"\$ api PATCH billing/dagRuns/night .*failed", abort),
-    ("console", r"\$ api POST .*\"2_load_orders\"", go_on_after_abort),
+    ("console", r"\$ airflow pyrunner restart --from 5 billing night$", run_new_code),
+    ("console", r"\$ airflow pyrunner restart --wait billing night$", go_on_after_abort),
     ("console", r"\$ airflow dags clear --run-id night -y billing$", start_over),
-    ("console", r"\$ api DELETE billing/dagRuns/night$", delete_run),
 ]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 60
+START_SECONDS = 240
 # Debian puts servers where a user's PATH does not look, PostgreSQL's by their version.
 FOLDERS = [
     *os.environ.get("PATH", os.defpath).split(os.pathsep),

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
-def test_twenty_thousand_hostile_lists_become_dags_or_errors():
+def test_five_thousand_hostile_lists_become_dags_or_errors():
     seed = str(random.SystemRandom().randrange(10**9))
-    command = [sys.executable, "-m", "tests.fuzzing", "20000", seed]
+    command = [sys.executable, "-m", "tests.fuzzing", "5000", seed]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, f"python -m tests.fuzzing 20000 {seed}\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"python -m tests.fuzzing 5000 {seed}\n{done.stdout}{done.stderr}"

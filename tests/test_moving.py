@@ -103,16 +103,3 @@ def test_when_a_schedule_is_due(schedule, first, due):
         last = run.data_interval
         found.append(run.run_after.in_timezone(BERLIN).strftime("%m-%d %H:%M %Z"))
     assert found == due
-
-
-def test_each_link_to_a_heading_leads_to_one():
-    pages = {"": PAGE, "../README.md": PAGE.parents[1] / "README.md"}
-    headings = {
-        name: {
-            re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
-            for title in re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
-        }
-        for name, page in pages.items()
-    }
-    links = re.findall(r"\]\(([^)#]*)#([^)]+)\)", PAGE.read_text())
-    assert [(page, anchor) for page, anchor in links if anchor not in headings[page]] == []

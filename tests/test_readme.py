@@ -1,18 +1,22 @@
-"""Someone follows the README from its top: every command runs, every example is what it says.
+"""Someone follows the README and the pages of the site: every command runs, every example is what it says.
 
-The commands run in a fresh clone, in their order, with an Airflow of the reader's own. The clone borrows
-the interpreter and the packages of this test run, among them pyrunner_airflow itself.
+The commands run in a fresh clone, in the order of the site, with one Airflow of the reader's own for all of
+them. The clone borrows the interpreter and the packages of this test run, among them pyrunner_airflow itself.
+What needs Airflow, or takes long, is marked slow; `make test` does the rest, and sees that all can be read.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
+from configparser import ConfigParser
 from functools import cached_property
 from importlib.metadata import distributions
 from pathlib import Path
@@ -22,30 +26,59 @@ import pytest
 import yaml
 
 from pyrunner_airflow import LstError, parse_lst, read_lst
-from scripts import codes_page
+from scripts import codes_page, reference_pages
 from scripts.airflow_api import AirflowApi
 from scripts.interpreters import INTERPRETERS
 from scripts.local_airflow import LocalAirflow
-from scripts.sample_data_server import SampleDataServer
+from scripts.site_hooks import PAGES as BESIDE_DOCS
 from tests import moving
-from tests.airflow_34 import AIRFLOW_34
 from tests.postgres import Postgres
 from tests.scheduler.apps import TIMEOUT
+from tests.setups import AIRFLOW_34
+from tests.warm import WarmCommands
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow_readme")]
+pytestmark = pytest.mark.xdist_group("airflow_readme")
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://)([^)]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+MADE = ("codes.md", *reference_pages.PAGES)
+"""Pages with tests of their own, tests/cli/test_codes_page.py and test_reference_pages.py."""
+
+
+def pages() -> list[Path]:
+    """Return the pages of the site in its order."""
+    beside = {page: ROOT / name for name, page in BESIDE_DOCS.items()}
+    return [
+        beside.get(name, ROOT / "docs" / name) for name in _named(yaml.safe_load(SITE.read_text())["nav"])
+    ]
+
+
+def _named(part: object) -> Iterator[str]:
+    if isinstance(part, str):
+        yield part
+    else:
+        for inner in part.values() if isinstance(part, dict) else part:
+            yield from _named(inner)
+
+
+SITE = ROOT / "mkdocs.yml"
+PAGES = pages()
 
 # What running these would do: they can't run inside of a test run, or would take as long as all tests.
 TARGETS = {
     "make lint": ["ruff check", "ruff format --check", "mypy", "lint-imports"],
-    "make test": ["install_debian_packages", "pytest tests/discovery", "loadgroup", "-m 'not slow'"],
-    "make test-all": ["install_debian_packages", "pytest tests/discovery", "loadgroup"],
+    "make test": ["install_debian_packages", "loadgroup", "-m 'not slow'", "tests/discovery", ".venv34"],
+    "make test-all": ["install_debian_packages", "loadgroup", ".venv34"],
+    "make test AIRFLOW=3.4.0rc1": ["apache-airflow==3.4.0rc1", "-m 'not slow'"],
+    "make test-34": ["install_debian_packages", "loadgroup", ".venv34"],
+    "make test-pythons": ["3.12 3.13 3.14", "ON_34= test"],
+    "make test-lowest": ["uv pip compile", "-m 'not slow'"],
     "make fuzz": ["python -m tests.fuzzing 200000"],
     "make bench": ["python -m benchmarks"],
+    "make docs": ["mkdocs build --strict"],
+    "make dist": ["twine check --strict"],
 }
 ROWS_BEFORE_THE_ERROR = """\
 #ID | PARENT_IDS | MAX_ATTEMPTS | RETRY_WAIT_TIME | PROCESS_NAME | MODULE_NAME | WORKER_NAME
@@ -57,9 +90,10 @@ ROWS_BEFORE_THE_ERROR = """\
 class Reader:
     """Somebody with a clone, and with an Airflow that runs as soon as it is needed."""
 
-    def __init__(self, folder: Path, env: dict[str, str], database: str) -> None:
+    def __init__(self, folder: Path, database: Callable[[], str]) -> None:
         self.clone = folder / "clone"
-        self._airflow = LocalAirflow(folder / "airflow", env=env, database=database)
+        self._airflow = LocalAirflow(folder / "airflow")
+        self._database = database
         subprocess.run(["git", "clone", "--quiet", ROOT, self.clone], check=True)
         venv = self.clone / ".venv"
         venv.mkdir()
@@ -71,6 +105,7 @@ class Reader:
 
     @cached_property
     def airflow(self) -> LocalAirflow:
+        self._airflow.database = self._database()
         self._airflow.start()
         return self._airflow
 
@@ -79,9 +114,14 @@ class Reader:
         """What `make demo` prints."""
         return self.run("make demo")
 
-    def run_here(self, line: str) -> str:
+    @cached_property
+    def first_run(self) -> str:
+        """What the first `pyrunner-airflow run` prints."""
+        return self.run_here("pyrunner-airflow run load_orders")
+
+    def run_here(self, line: str, state: str = "state") -> str:
         """Run a line of shell as somebody who has not set up an Airflow."""
-        return self.run(f'unset "${{!AIRFLOW@}}"; {line}', XDG_STATE_HOME=str(self.clone / "state"))
+        return self.run(f'unset "${{!AIRFLOW@}}"; {line}', XDG_STATE_HOME=str(self.clone / state))
 
     def stop(self) -> None:
         self._airflow.stop()
@@ -100,21 +140,26 @@ class Reader:
         assert done.returncode == 0, done.stdout
         return done.stdout
 
-    def run_airflow(self, line: str) -> None:
-        """Run an `airflow` command."""
-        self.airflow.cli(*shlex.split(line)[1:])
+    @cached_property
+    def _airflow_commands(self) -> WarmCommands:
+        return WarmCommands(self.airflow)
+
+    def run_airflow(self, line: str) -> str:
+        """Run an `airflow` command, and return what it printed."""
+        return self._airflow_commands(*shlex.split(line)[1:])
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Reader]:
-    data = ROOT / "example_lst" / "my_sample_app" / "data"
-    with SampleDataServer(data, fail_once=["/data2.csv"]) as server:
-        env = {"SAMPLE_DATA_URL": server.url, "SAMPLE_SLACK_WEBHOOK_URL": f"{server.url}/slack"}
-        reader = Reader(tmp_path_factory.mktemp("reader"), env, postgres.database("reader"))
-        try:
-            yield reader
-        finally:
-            reader.stop()
+def reader(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Reader]:
+    def database() -> str:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        return postgres.database("reader")
+
+    reader = Reader(tmp_path_factory.mktemp("reader"), database)
+    try:
+        yield reader
+    finally:
+        reader.stop()
 
 
 # How each command is run, and what it is to have done
@@ -173,12 +218,18 @@ def install(reader: Reader, line: str) -> None:
     installed = {Path(file) for file in distribution.files}
     script = Path("../../../bin/pyrunner-airflow")
     assert {file.parts[0].partition("-")[0] for file in installed - {script}} == {"pyrunner_airflow"}
-    assert {Path("pyrunner_airflow", "py.typed"), script} <= installed
+    page = Path("pyrunner_airflow", "ui", "static", "pyrunner.js")
+    assert {Path("pyrunner_airflow", "py.typed"), page, script} <= installed
 
 
-def copy(reader: Reader, line: str) -> None:
-    assert reader.airflow.dags_folder.is_dir()
-    reader.run(line)
+def export(reader: Reader, line: str) -> None:
+    """Set a variable for all commands that follow; Airflow's home has been chosen."""
+    name, _, value = line.removeprefix("export ").partition("=")
+    reader.env.setdefault(name, value)
+
+
+def look_at_airflow(reader: Reader, line: str) -> None:
+    assert reader.airflow.is_healthy()
 
 
 def unpause(reader: Reader, line: str) -> None:
@@ -189,7 +240,7 @@ def unpause(reader: Reader, line: str) -> None:
 
 
 def trigger(reader: Reader, line: str) -> None:
-    """Start the run that the reader will restart: one of its downloads fails."""
+    """Start the run that the reader will restart: one of its files is not there."""
     reader.run_airflow(line)
     assert reader.airflow.wait_for_run("my_sample_app", "first", TIMEOUT) == "failed"
 
@@ -201,7 +252,11 @@ def trigger_part(reader: Reader, line: str) -> None:
     assert sorted(task[0] for task, state in states.items() if state == "skipped") == ["1", "2", "4"]
 
 
-def clear(reader: Reader, line: str) -> None:
+def trigger_and_wait(reader: Reader, line: str) -> None:
+    assert reader.run_airflow(line).endswith("\nthe run ended: success\n")
+
+
+def restart(reader: Reader, line: str) -> None:
     before = reader.airflow.task_instances("my_sample_app", "first")
     reader.run_airflow(line)
     assert reader.airflow.wait_for_run("my_sample_app", "first", TIMEOUT) == "success"
@@ -216,8 +271,7 @@ def backfill(reader: Reader, line: str) -> None:
     found = reader.airflow.api("GET", "dags", dag_id, "dagRuns", params={"order_by": "logical_date"})
     runs = [run for run in found["dag_runs"] if run["run_type"] == "backfill"]
     assert [run["logical_date"][:10] for run in runs] == ["2026-01-02", "2026-01-03", "2026-01-04"]
-    for run in runs:
-        assert reader.airflow.wait_for_run(dag_id, run["dag_run_id"], TIMEOUT) == "success"
+    reader.airflow.pause(dag_id)  # that they run is for tests/scheduler/test_scheduler_backfill.py to see
 
 
 def start_job(reader: Reader, line: str) -> None:
@@ -250,7 +304,12 @@ def read_queue(reader: Reader, block: str) -> None:
 
 
 def run_in_clone(reader: Reader, line: str) -> None:
-    assert reader.run(line)
+    reader.run(line)
+
+
+def look_at_test(reader: Reader, line: str) -> None:
+    """It is a test; the environments are those that `make` makes."""
+    assert (reader.clone / line.split()[-1]).is_file()
 
 
 def look_at_target(reader: Reader, line: str) -> None:
@@ -261,10 +320,31 @@ def look_at_target(reader: Reader, line: str) -> None:
 
 def check_lists(reader: Reader, line: str) -> None:
     command = f"{sys.executable} -m pyrunner_airflow"  # the clone's own
-    assert "No problems in 5 lists." in reader.run(line.replace("pyrunner-airflow", command))
+    assert "No problems in 10 lists." in reader.run(line.replace("pyrunner-airflow", command))
 
 
 # What each example is to be
+
+
+def make_list(reader: Reader, block: str) -> None:
+    """It makes a list, and one with errors does not take its place."""
+    made = reader.clone / "load_tables/config/load_tables.lst"
+    made.parent.mkdir(parents=True)
+    program = reader.clone / "make_list.py"
+    program.write_text(block)
+    reader.run("python make_list.py")
+    assert [row.name for row in read_lst(made).rows] == ["Start", "Load orders", "Load prices"]
+    program.write_text(block.replace('"orders"', '"a|b|c"'))
+    assert "error[extra-columns]" in reader.run("! python make_list.py 2>&1")
+    assert len(read_lst(made).rows) == 3
+    assert os.listdir(made.parent) == [made.name]
+
+
+def load_groups(reader: Reader, block: str) -> None:
+    (reader.clone / "example_lst/night.py").write_text(block)
+    script = "from night import night; print(len(night.tasks), *night.get_task('publish').upstream_task_ids)"
+    printed = reader.run(f"PYTHONPATH=$PYTHONPATH:example_lst python -c {shlex.quote(script)}")
+    assert printed.splitlines()[-1] == "9 my_sample_app.6_end_job_notification"
 
 
 def add_python_dag(reader: Reader, block: str) -> None:
@@ -311,13 +391,47 @@ def compare_with_show(reader: Reader, block: str) -> None:
     assert reader.run(f"pyrunner-airflow show {path}") == block
 
 
+def run_job(reader: Reader, line: str) -> None:
+    assert "succeeded: 1 done" in reader.first_run
+
+
 def run_here(reader: Reader, line: str) -> None:
     assert reader.run_here(line)
 
 
+def run_as_uvx_does(reader: Reader, line: str) -> None:
+    """What uvx makes of a wheel is tested with it, in tests/test_release.py."""
+    assert reader.run_here(line.removeprefix("uvx --from . "), "uvx")
+
+
+def write_environments(reader: Reader, block: str) -> None:
+    (reader.clone / "example_lst/my_sample_app/pyrunner.toml").write_text(block)
+
+
+def choose_environment(reader: Reader, block: str) -> None:
+    (reader.clone / "airflow.cfg").write_text(block)
+    script = "from pyrunner_airflow.configuration import environment; print(environment())"
+    printed = reader.run(f"AIRFLOW_CONFIG=$PWD/airflow.cfg python -c '{script}'")
+    assert printed.splitlines()[-1] == "prod"
+
+
+def compare_with_options(reader: Reader, block: str) -> None:
+    (line,) = re.findall(r"^\$ (.* show --options .*)$", (ROOT / "docs/schedule.md").read_text(), re.M)
+    assert reader.run(line) == block
+
+
+def write_schema(reader: Reader, line: str) -> None:
+    reader.run(line)
+    json.loads((reader.clone / line.split()[-1]).read_text())
+
+
+def point_editors_at_schema(reader: Reader, block: str) -> None:
+    (rule,) = tomllib.loads(block)["rule"]
+    assert (reader.clone / rule["schema"]["path"]).exists()
+
+
 def compare_with_run(reader: Reader, block: str) -> None:
-    printed = reader.run_here("pyrunner-airflow run load_orders/config/load_orders.lst")
-    assert re.sub(r"\d+\.\d s", "0.2 s", printed).splitlines()[:2] == block.splitlines()
+    assert re.sub(r"\d+\.\d s", "0.2 s", reader.first_run).splitlines()[:3] == block.splitlines()
 
 
 def compare_with_mermaid(reader: Reader, block: str) -> None:
@@ -335,8 +449,10 @@ def parse_list(reader: Reader, block: str) -> None:
 
 
 def parse_front_matter(reader: Reader, block: str) -> None:
-    options = parse_lst(f"{block}4|-1|1|0|Load|workers|Load").options
-    assert (options.dag["schedule"], options.tasks[4]["pool"]) == ("0 6 * * *", "mysql")
+    row = "4|-1|1|0|Load|workers|Load"
+    found = parse_lst(block + row)
+    assert found.options != parse_lst(row).options
+    assert not found.warnings
 
 
 def compare_with_report(reader: Reader, block: str) -> None:
@@ -350,66 +466,131 @@ def compare_with_codes(reader: Reader, block: str) -> None:
     assert block in {example.printed for example in codes_page.examples(codes_page.PAGE.read_text())}
 
 
+def look(reader: Reader, block: str) -> None:
+    """Nothing is to be run of a drawing."""
+
+
+Steps = list[tuple[str, str, Callable[[Reader, str], None]]]
 # A block's language, how its text (of a console, each line) begins, and who takes care of it
-STEPS: list[tuple[str, str, Callable[[Reader, str], None]]] = [
+QUICK: Steps = [
     ("toml", r"\[pyrunner\]\npython = ", read_interpreters),
     ("toml", r"\[default_args\]\nqueue = ", read_queue),
-    ("console", r"\$ (python3\.9 -m venv|\S+/python -m pip install) ", make_environment),
-    *moving.STEPS,
-    ("console", r"\$ make demo$", run_demo),
-    ("console", r"\$ make airflow$", leave_airflow_running),
-    ("console", r"\$ make (lint|test|test-all|fuzz|bench)$", look_at_target),
-    ("console", r"\$ pip install \S+$", install),
-    ("console", r"\$ cp ", copy),
-    ("console", r"\$ airflow dags unpause ", unpause),
-    ("console", r"\$ airflow dags trigger --run-id first my_sample_app$", trigger),
-    ("console", r"\$ airflow dags trigger --run-id second -c .* my_sample_app$", trigger_part),
-    ("console", r"\$ airflow dags clear --run-id first .* my_sample_app$", clear),
-    ("console", r"\$ airflow backfill create --dag-id my_sample_app_daily ", backfill),
+    *moving.QUICK,
+    ("console", rf"\$ ({'|'.join(TARGETS)})$", look_at_target),
+    ("console", r"\$ (mkdir|cp|mv) ", run_in_clone),
+    ("console", r"\$ export ", export),
+    ("console", r"\$ \.venv(34)?/bin/python -m pytest tests/", look_at_test),
     ("console", r"\$ pyrunner-airflow init ", start_job),
     ("console", r"\$ (pyrunner-airflow (fmt|show) |python -m pytest load_orders$)", run_in_clone),
-    ("console", r"\$ pyrunner-airflow run ", run_here),
+    ("console", r"\$ pyrunner-airflow run --dryrun ", run_here),
+    ("console", r"\$ pyrunner-airflow schema > ", write_schema),
+    ("toml", r"\[\[rule\]\]", point_editors_at_schema),
     ("console", r"\$ pyrunner-airflow check example_lst$", check_lists),
-    ("python", r"(?s).*\bPyRunnerDag\(", add_python_dag),
-    ("python", r"(?s).*\bimport Worker\b", run_unit_test),
-    ("ini", r"\[dag_processor\]\ndag_importer_configs", configure_importer),
-    ("", r"\$ airflow dags trigger --run-id demo", compare_with_demo),
+    ("python", r"(?s).*\bpyrunner_airflow import Worker\b", run_unit_test),
     ("", r"retry_with_wait: ", compare_with_show),
-    ("", r"1  Greet  done ", compare_with_run),
+    ("toml", r'\["my_sample_app.lst"\]\nschedule = .*\n\n\[env', write_environments),
+    ("python", r"(?s).*\bPyRunnerTaskGroup\(", load_groups),
+    ("python", r'"""Writes the list ', make_list),
+    ("ini", r"\[pyrunner_airflow\]\n", choose_environment),
+    ("console", r"\$ AIRFLOW__PYRUNNER_AIRFLOW__ENVIRONMENT=\w+ pyrunner-airflow show ", run_in_clone),
+    ("", r"schedule = .*  # example_lst", compare_with_options),
     ("mermaid", r"flowchart TD\n", compare_with_mermaid),
     ("yaml", r"- id: ", look_for_hooks),
     ("", r"#ID\|", parse_list),
+    ("json", r'\{\s+"tasks": ', parse_list),
     ("", r"#AIRFLOW ", parse_front_matter),
     ("", r"my\.lst:\d+:\d+: error", compare_with_report),
     ("", r"my\.lst:\d+:\d+: warning", compare_with_codes),
+    ("text", r" my_sample_app\.lst ", look),
+]
+SLOW: Steps = [
+    *moving.IN_AIRFLOW,
+    ("console", r"\$ (python3\.9 -m venv|\S+/python -m pip install) ", make_environment),
+    ("console", r"\$ make demo$", run_demo),
+    ("console", r"\$ make airflow$", leave_airflow_running),
+    ("console", r"\$ pip install \S+$", install),
+    ("console", r"\$ airflow standalone$", look_at_airflow),
+    ("console", r"\$ airflow dags unpause ", unpause),
+    ("console", r"\$ airflow dags trigger --run-id first my_sample_app$", trigger),
+    ("console", r"\$ airflow dags trigger --run-id second -c .* my_sample_app$", trigger_part),
+    ("console", r"\$ airflow pyrunner restart my_sample_app first$", restart),
+    ("console", r"\$ airflow pyrunner trigger --from 3 .* --wait my_sample_app$", trigger_and_wait),
+    ("console", r"\$ airflow backfill create --dag-id my_sample_app_daily ", backfill),
+    ("console", r"\$ pyrunner-airflow run load_orders", run_job),
+    ("console", r"\$ uvx --from \. pyrunner-airflow (init|run) demo$", run_as_uvx_does),
+    ("python", r"(?s).*\bPyRunnerDag\(", add_python_dag),
+    ("ini", r"\[dag_processor\]\ndag_importer_configs", configure_importer),
+    ("", r"\$ airflow dags trigger --run-id demo", compare_with_demo),
+    ("", r"making an empty database ", compare_with_run),
+]
+# What can be read of a step that is left to `make test-all`.
+READ: dict[str, Callable[[str], object]] = {
+    "console": lambda line: subprocess.run(["bash", "-nc", line.removeprefix("$ ")], check=True),
+    "ini": lambda text: ConfigParser().read_string(text),
+    "python": lambda text: compile(text, "block.py", "exec"),
+    "toml": tomllib.loads,
+    "": len,
+}
+
+
+def find(language: str, text: str, steps: Steps) -> Callable[[Reader, str], None] | None:
+    """Return who takes care of a step, if it is one of these."""
+    return next((do for its, begins, do in steps if its == language and re.match(begins, text)), None)
+
+
+def steps() -> Iterator[tuple[str, str]]:
+    """Yield what there is to do, in the order of the pages: the language and the text of each step."""
+    for page in PAGES:
+        if page.name not in MADE:
+            for language, text in BLOCK.findall(page.read_text()):
+                yield from (
+                    (language, part) for part in (text.splitlines() if language == "console" else [text])
+                )
+
+
+STEPS = [
+    pytest.param(
+        language,
+        text,
+        marks=[] if find(language, text, QUICK) else pytest.mark.slow,
+        id=text.splitlines()[0] if text else "text",
+    )
+    for language, text in steps()
 ]
 
 
-def steps() -> list[tuple[str, str]]:
-    """Return what there is to do, in the order of the pages: the language and the text of each step."""
-    found: list[tuple[str, str]] = []
-    for page in PAGES:
-        if page == codes_page.PAGE:
-            continue  # tests/cli/test_codes_page.py follows it
-        for language, text in BLOCK.findall(page.read_text()):
-            parts = text.splitlines() if language == "console" else [text]
-            found += [(language, part) for part in parts]
-    return found
-
-
-@pytest.mark.parametrize(
-    ("language", "text"), steps(), ids=lambda part: part.splitlines()[0] if part else "text"
-)
+@pytest.mark.parametrize(("language", "text"), STEPS)
 def test_step(reader: Reader, language: str, text: str) -> None:
-    for its_language, begins, take_care in STEPS:
-        if language == its_language and re.match(begins, text):
-            return take_care(reader, text.removeprefix("$ ") if language == "console" else text)
-    pytest.fail(f"No test knows what to do with this {language}: {text}")
+    take_care = find(language, text, QUICK + SLOW)
+    take_care(reader, text.removeprefix("$ ") if language == "console" else text)
+
+
+def test_there_is_a_test_for_each_step_and_those_that_take_long_can_be_read():
+    assert [step for step in steps() if not find(*step, QUICK + SLOW)] == []
+    for language, text in steps():
+        if not find(language, text, QUICK):
+            READ[language](text)
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) < 200
+
+
+def test_each_page_is_in_the_site():
+    assert {page for page in PAGES if page.parent == ROOT / "docs"} == set((ROOT / "docs").glob("*.md"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_each_link_leads_somewhere(reader: Reader, page: Path) -> None:
     """Look in the clone, where only what is under version control is to be found."""
     folder = reader.clone / page.parent.relative_to(ROOT)
-    links = [link.partition("#")[0] for link in LINK.findall(page.read_text())]
-    assert [link for link in links if not (folder / link).exists()] == []
+    for link in LINK.findall(page.read_text()):
+        name, _, anchor = link.partition("#")
+        target = folder / name if name else reader.clone / page.relative_to(ROOT)
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text()), link
+
+
+def anchors(page: str) -> set[str]:
+    """Return how a forge, and the site, call the headings of a page."""
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in HEADING.findall(page)}

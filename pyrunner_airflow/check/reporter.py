@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pyrunner_airflow.tasklist.diagnostics import Problems, showable
+from pyrunner_airflow.tasklist.diagnostics import Place, Problems, showable
 from pyrunner_airflow.tasklist.fields import Row
 from pyrunner_airflow.tasklist.graph import rows_text
+from pyrunner_airflow.tasklist.json_tasks import is_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pyrunner_airflow.check.flow import Site
     from pyrunner_airflow.check.modules import Class, Function
     from pyrunner_airflow.tasklist import Diagnostic, TaskRow
-    from pyrunner_airflow.tasklist.diagnostics import Place
     from pyrunner_airflow.tasklist.fields import Column
 
     Spot = Site | Class | Function
@@ -35,6 +35,7 @@ class Reporter:
         self.source = source
         self.is_unsure = False
         self._lines = lines
+        self._is_json = is_json("\n".join(lines))
         self._problems = Problems(source)
         self.did_you_mean = self._problems.did_you_mean
 
@@ -48,7 +49,12 @@ class Reporter:
         first, *others = rows
         ids = [row.id for row in others if row.id]  # 0 is one that can't be read
         message += f" (also {rows_text(ids)})" if ids else ""
-        place = Row(first.line, self._lines[first.line - 1]).place(column)
+        line = self._lines[first.line - 1]
+        if self._is_json:
+            name = line.strip()
+            place = Place(first.line, line.index(name) + 1, len(name), None, line)
+        else:
+            place = Row(first.line, line).place(column)
         self._report(self._problems, code, place, message, hint)
 
     def in_module(self, code: str, spot: Spot, message: str, hint: str) -> None:

@@ -6,12 +6,18 @@ import argparse
 
 from airflow.cli.cli_config import ActionCommand, Arg
 
+from pyrunner_airflow.cli import COMMANDS
+
 
 def get_commands() -> list[ActionCommand]:
     """Return what ``airflow`` adds to its own commands."""
-    what = "check, fmt, show, run or init, and its arguments or --help"
+    what = f"{', '.join(COMMANDS[:-1])} or {COMMANDS[-1]}, and its arguments"
     rest = Arg(("arguments",), nargs=argparse.REMAINDER, help=what)  # type: ignore[no-untyped-call]
-    return [ActionCommand("pyrunner", "Check, format, show, run and start PyRunner task lists", _run, [rest])]
+    return [
+        ActionCommand(
+            "pyrunner", "Check, format, show, run, start and restart PyRunner task lists", _run, [rest]
+        )
+    ]
 
 
 def _run(args: argparse.Namespace) -> None:

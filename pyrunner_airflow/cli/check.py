@@ -10,7 +10,9 @@ import click
 
 from pyrunner_airflow.check import Check
 from pyrunner_airflow.cli import drawing, lists
+from pyrunner_airflow.cli.app_profile import check_profile
 from pyrunner_airflow.cli.codes import CODES
+from pyrunner_airflow.discovery.elsewhere import without_texts_from_elsewhere
 from pyrunner_airflow.tasklist import LstError, Severity
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean, showable
 from pyrunner_airflow.tasklist.lst import find_unknown_lists, option_files, split_lines
@@ -87,7 +89,8 @@ def check(
     elif form == "json":
         click.echo(drawing.as_json(shown))
     elif shown:
-        click.echo(drawing.as_github(shown))
+        # What is shown there is for all who see the repository, in which this runs.
+        click.echo(drawing.as_github(tuple(without_texts_from_elsewhere(shown, os.curdir))))
     gc.freeze()  # nor does the interpreter have to look through them when it ends
     if any(problem.code == "unreadable-file" for problem in found):
         context.exit(_UNREADABLE)
@@ -122,15 +125,17 @@ def look_at(
     options = tasks.options
     options = options._replace(env={**options.env, **env}, cvar={**options.cvar, **cvar})
     errors = error.diagnostics if error else ()
-    found = Check(tasks._replace(options=options), split_lines(text), lists.place(path), modules, errors)
-    return Look((*tasks.warnings, *found.diagnostics), found.notes, None if error else tasks)
+    place = lists.place(path)
+    found = Check(tasks._replace(options=options), split_lines(text), place, modules, errors)
+    problems = *tasks.warnings, *check_profile(place, options), *found.diagnostics
+    return Look(problems, found.notes, None if error else tasks)
 
 
 def _unknown_lists(paths: list[str]) -> Iterator[Diagnostic]:
     """Yield a warning for each table of the options files that hold for lists, if it is for none."""
     files = dict.fromkeys(file for path in paths for file in option_files(lists.place(path), os.sep))
     for file in files:
-        yield from find_unknown_lists(file, map(lists.place, paths), lists.find_in)
+        yield from find_unknown_lists(file, map(lists.place, paths), lists.find_all_in)
 
 
 def _show(problems: list[Diagnostic], count: int, none: str) -> None:

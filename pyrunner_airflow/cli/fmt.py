@@ -17,6 +17,7 @@ import click
 from pyrunner_airflow.cli import lists
 from pyrunner_airflow.tasklist import LstError
 from pyrunner_airflow.tasklist.diagnostics import showable
+from pyrunner_airflow.tasklist.json_tasks import is_json
 from pyrunner_airflow.tasklist.layout import align
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -64,7 +65,7 @@ def _format(path: str, check: bool, diff: bool) -> str:
     except LstError as error:
         click.echo(error, err=True)
         return "failed"
-    aligned = align(text)
+    aligned = text if is_json(text) else align(text)
     if diff:
         _show_diff(path, text, aligned)
     elif path == lists.STDIN and not check:

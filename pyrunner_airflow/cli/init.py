@@ -88,10 +88,13 @@ def _tell(folder: Path, files: dict[str, str]) -> None:
     for path in files:
         click.echo(f"made {folder / path}")
     job = shlex.quote(str(folder))
-    task_list = shlex.quote(str(folder / f"config/{folder.name}.lst"))
-    click.echo(
-        f"\nNext:\n"
-        f"  pyrunner-airflow check {job}\n"
-        f"  python -m pytest {job}\n"
-        f"  pyrunner-airflow run {task_list}"
-    )
+    following = {
+        f"pyrunner-airflow run {job}": "run it here and now",
+        f"python -m pytest {job}": "test its worker (pip install pytest)",
+        f"pyrunner-airflow check {job}": "look for mistakes, after a change",
+    }
+    width = max(map(len, following))
+    click.echo("\nNext:")
+    for command, what in following.items():
+        click.echo(f"  {command:<{width}}  {what}")
+    click.echo("In Airflow it runs as it is: copy the folder into the dags folder.")

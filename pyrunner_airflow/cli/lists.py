@@ -9,10 +9,12 @@ from pathlib import Path
 
 import click
 
+from pyrunner_airflow.configuration import environment
 from pyrunner_airflow.discovery.folder import find_lists
 from pyrunner_airflow.tasklist import LstError, TaskList
 from pyrunner_airflow.tasklist.diagnostics import Place, Problems, showable
-from pyrunner_airflow.tasklist.lst import parse_as_far_as_possible, read_list_text
+from pyrunner_airflow.tasklist.lst import parse_as_far_as_possible, read_list_text, read_sections, split_lines
+from pyrunner_airflow.tasklist.options import Option, origins
 
 STDIN = "-"
 STDIN_NAME = "<stdin>"
@@ -53,9 +55,20 @@ def read_as_far_as_possible(path: str) -> tuple[str, TaskList, LstError | None]:
 
     Raises LstError if there is no text to read.
     """
-    text = _decode(sys.stdin.buffer.read()) if path == STDIN else read_list_text(path)
+    text, source = read_text(path), place(path)
+    return text, *parse_as_far_as_possible(text, source, source, os.sep, environment)
+
+
+def read_options(path: str) -> list[Option]:
+    """Return each option of a list, and where it is from. Raises LstError as `read` does."""
+    text, _ = read(path)
     source = place(path)
-    return text, *parse_as_far_as_possible(text, source, source, os.sep)
+    return origins(read_sections(split_lines(text), source, os.sep, environment, Problems(source)))
+
+
+def read_text(path: str) -> str:
+    """Return the text of a file, or of standard input. Raises LstError if there is none to read."""
+    return _decode(sys.stdin.buffer.read()) if path == STDIN else read_list_text(path)
 
 
 def place(path: str) -> str:
@@ -66,6 +79,11 @@ def place(path: str) -> str:
 def find_in(folder: str) -> Iterator[Path]:
     """Yield the lists in and below a folder that no ``.airflowignore`` leaves out, in any order."""
     return find_lists(Path(folder), os.environ.get("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", "glob"))
+
+
+def find_all_in(folder: str) -> Iterator[Path]:
+    """Yield also the lists that an ``.airflowignore`` leaves out: a DAG file may name them."""
+    return find_lists(Path(folder), None)
 
 
 def counted(number: int, what: str) -> str:

@@ -10,10 +10,9 @@ from importlib import import_module
 
 import click
 
+from pyrunner_airflow.cli import COMMANDS
 from pyrunner_airflow.cli.failure import Failure
 from pyrunner_airflow.tasklist import LstError
-
-_COMMANDS = ("check", "fmt", "show", "run", "init")
 
 
 class _ListFailure(Failure):
@@ -27,10 +26,10 @@ class _Commands(click.Group):
     """A group whose commands are functions of their own name in modules of that name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"pyrunner_airflow.cli.{cmd_name}"), cmd_name)
         return command
@@ -57,6 +56,10 @@ class _Commands(click.Group):
       pyrunner-airflow fmt config/my_sample_app.lst
       pyrunner-airflow run config/my_sample_app.lst
       pyrunner-airflow init my_job
+      pyrunner-airflow trigger --wait my_sample_app
+      pyrunner-airflow restart my_sample_app
+      pyrunner-airflow migrate crontab.txt /srv/jobs/* --into dags/jobs
+      pyrunner-airflow doctor
 
     Completion of commands, options and files, for bash (or zsh, fish):
 
@@ -67,7 +70,7 @@ class _Commands(click.Group):
 @click.version_option(package_name="pyrunner-airflow")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Check, format, show, run and start PyRunner task lists."""
+    """Check, format, show, run and move PyRunner task lists; start and restart their runs in Airflow."""
     if os.environ.get("NO_COLOR"):
         ctx.color = False
     for stream in (sys.stdout, sys.stderr):

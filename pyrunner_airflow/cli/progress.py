@@ -92,9 +92,9 @@ class Progress:
         counts = [f"{states.count(state)} {what}" for state, what in _COUNTED if state in states]
         end = "[green]succeeded[/]" if succeeded else "[bold red]failed[/]"
         self._console.print(f"{end}: {', '.join(counts) or 'no row was run'}")
-        self._console.print(Text(f"log: {self._log}", style="dim"))
+        self._console.print(Text(f"log: {showable(str(self._log))}", style="dim"))
         if not succeeded:
-            self._console.print(Text(f"to go on here: {go_on}", style="dim"))
+            self._console.print(Text(f"to go on here: {showable(go_on)}", style="dim"))
 
     def _line(self, row: TaskRow, state: str, rest: str) -> None:
         text = Text(f"{row.id:>{self._ids}}  {row.name:<{self._names}}  ")

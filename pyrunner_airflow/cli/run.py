@@ -13,17 +13,18 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from pyrunner_airflow.cli import drawing
+from pyrunner_airflow.cli import drawing, lists
 from pyrunner_airflow.cli.check import look_at
 from pyrunner_airflow.cli.failure import Failure
+from pyrunner_airflow.cli.row_options import RowOptions, pairs, row_options
 from pyrunner_airflow.cli.run_folder import RunFolder, RunRecord
 from pyrunner_airflow.tasklist import Severity
-from pyrunner_airflow.tasklist.diagnostics import did_you_mean
-from pyrunner_airflow.tasklist.graph import id_hints, ranges
+from pyrunner_airflow.tasklist.diagnostics import showable
+from pyrunner_airflow.tasklist.graph import ranges
 from pyrunner_airflow.tasklist.selection import kept_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from pyrunner_airflow.tasklist import TaskList
 
@@ -34,49 +35,32 @@ _SECONDS_TO_END = 5.0
 _OPTIONS = {"exec_only": "-x", "norun": "-N", "from": "-D", "to": "-A"}
 
 
-def _ids(_context: click.Context, _option: click.Parameter, text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise click.BadParameter(f"{text!r} is not a list of row IDs, such as 2,3")
-    return [int(part) for part in parts]
-
-
-def _pairs(_context: click.Context, _option: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
-    for text in texts:
-        if not text.partition("=")[0] or "=" not in text:
-            raise click.BadParameter(f"{text!r} is not of the form NAME=VALUE")
-    return dict(text.split("=", 1) for text in texts)
+def _one_list(_context: click.Context, _argument: click.Parameter, path: str) -> str:
+    found = list(lists.find([path]))
+    if len(found) > 1:
+        counted = lists.counted(len(found), "task list")
+        text = f"{counted} are in {showable(path)}. Name one of them, such as {showable(found[0])}"
+        raise click.BadParameter(text)
+    return found[0]
 
 
 @click.command(
     epilog="""
     \b
     Examples:
+      pyrunner-airflow run load_orders
       pyrunner-airflow run config/my_sample_app.lst
       pyrunner-airflow run --cvar day=2026-01-31 -N 6 config/my_sample_app.lst
       pyrunner-airflow run -r config/my_sample_app.lst
     """
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(exists=True), callback=_one_list)
 @click.option(
     "-r", "--restart", is_flag=True, help="Go on where the last run failed: run what did not succeed."
 )
-@click.option("-x", "--exec-only", metavar="IDS", callback=_ids, help="Run only these rows, such as 2,3.")
-@click.option("--exec-proc-name", metavar="NAME", help="Run only the row with this PROCESS_NAME.")
-@click.option("-N", "--norun", metavar="IDS", callback=_ids, help="Leave these rows out; they count as done.")
+@row_options
 @click.option(
-    "-D", "--descendents", "--from", "below", metavar="ID", type=int, help="Run a row and all below it."
-)
-@click.option(
-    "-A", "--ancestors", "--to", "above", metavar="ID", type=int, help="Run a row and all above it."
-)
-@click.option(
-    "--cvar", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="Start with this in the context."
-)
-@click.option(
-    "--env", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="Set this variable for the workers."
+    "--env", metavar="NAME=VALUE", multiple=True, callback=pairs, help="Set this variable for the workers."
 )
 @click.option("--dryrun", is_flag=True, help="Only tell which rows would be run.")
 @click.pass_context
@@ -84,16 +68,13 @@ def run(
     context: click.Context,
     file: str,
     restart: bool,
-    exec_only: list[int] | None,
-    exec_proc_name: str | None,
-    norun: list[int] | None,
-    below: int | None,
-    above: int | None,
-    cvar: dict[str, str],
+    options: RowOptions,
     env: dict[str, str],
     dryrun: bool,
 ) -> None:
     """Run a task list here and now, one row at a time.
+
+    FILE may be a folder that has one list in or below it.
 
     It runs in Airflow, without a server: in a database of its own, or in that of the Airflow that
     AIRFLOW_HOME or AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names. What the workers print stands in a log, which
@@ -102,24 +83,25 @@ def run(
     The exit code is 0 if the run succeeded, 1 if a row failed, 2 if the list could not be run. -x, -N, -D
     and -A narrow each other down.
     """
-    tasks = _checked(file, env, cvar)
-    if exec_proc_name is not None:
-        named = _named(tasks, exec_proc_name)
-        exec_only = named if exec_only is None else [id_ for id_ in named if id_ in exec_only]
-    _check_ids(tasks, exec_only, norun, [below], [above])
+    tasks = _checked(file, env, options.cvar)
+    selection = options.selection({row.id: row.name for row in tasks.rows})
     folder = RunFolder(file)
     with folder.locked() as lock:
         record = folder.load() if restart else RunRecord()
-        record.start_with(cvar)
-        record.narrow({"exec_only": exec_only, "norun": norun, "from": below, "to": above})
-        conf = {**record.selection, "norun": [*record.selection["norun"], *record.done()], "cvar": cvar}
+        record.start_with(options.cvar)
+        record.narrow(selection)
+        conf = {
+            **record.selection,
+            "norun": [*record.selection["norun"], *record.done()],
+            "cvar": options.cvar,
+        }
         selected = _select(tasks, record, conf)
         if dryrun:
             for row in tasks.rows:
                 click.echo(f"{row.id}  {row.name}: {'would run' if row.id in selected else 'skipped'}")
             return
         paths = {"list": os.path.abspath(file), "dags": str(folder.dags)}
-        order = {**vars(record), **paths, "env": env, "conf": conf}
+        order = {**paths, "record": vars(record), "env": env, "conf": conf}
         with _engine(folder, order, lock) as (process, events):
             succeeded = _follow(process, events, folder, tasks, record)
     context.exit(0 if succeeded else 1)
@@ -133,24 +115,6 @@ def _checked(file: str, env: dict[str, str], cvar: dict[str, str]) -> TaskList:
     if look.tasks is None or any(problem.severity is Severity.ERROR for problem in look.problems):
         raise click.exceptions.Exit(Failure.exit_code)
     return look.tasks
-
-
-def _named(tasks: TaskList, name: str) -> list[int]:
-    found = [row.id for row in tasks.rows if row.name == name]
-    if not found:
-        hint = did_you_mean(name, {row.name for row in tasks.rows})
-        raise click.UsageError(f"No row has the PROCESS_NAME {name!r}. {hint}".rstrip())
-    return found
-
-
-def _check_ids(tasks: TaskList, *given: Sequence[int | None] | None) -> None:
-    """Refuse IDs that no row has, which PyRunner ignores: it may be that nothing is run then."""
-    known = {row.id for row in tasks.rows}
-    wanted = {id_ for ids in given for id_ in ids or ()} - {None}
-    unknown = sorted(map(str, wanted - known))
-    if unknown:
-        hints = zip(unknown, id_hints(unknown, known), strict=True)
-        raise click.UsageError("\n".join(f"No row has the ID {id_}. {hint}" for id_, hint in hints))
 
 
 def _select(tasks: TaskList, record: RunRecord, conf: Mapping[str, Any]) -> set[int]:
@@ -204,26 +168,20 @@ def _read(events: IO[str], folder: RunFolder) -> Iterator[dict[str, Any]]:
 
 
 def _follow(process: Process, events: IO[str], folder: RunFolder, tasks: TaskList, record: RunRecord) -> bool:
-    """Show what happens, and keep the record after each event; say whether the run succeeded."""
+    """Show what happens; say whether the run succeeded."""
     from pyrunner_airflow.cli.progress import Progress  # takes long to load: meanwhile the engine starts
 
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.default_int_handler)
-    done = frozenset(record.done())
-    progress = Progress(tasks, {row_id for row_id in done if record.states[row_id] == "success"}, folder.log)
-
+    progress = Progress(tasks, record.done(), folder.log)
     interrupted = False
 
     def take(event: dict[str, Any]) -> bool:
         """Say whether a row ended."""
         if "writes" in event:
-            record.take_writes(event["writes"])
             return False
         if interrupted and event["state"] == "up_for_retry":  # by whom? Airflow ends too
             event["state"] = "failed"
-        if event["row"] not in done:  # those are skipped now
-            record.states[event["row"]] = event["state"]
-        folder.save(record)
         progress.show(event)
         return bool(event["state"] != "running")
 
@@ -237,8 +195,6 @@ def _follow(process: Process, events: IO[str], folder: RunFolder, tasks: TaskLis
     code = process.wait()
     if not (progress.states or code == 0 or interrupted):
         raise Failure(f"Airflow's process ended with {_end(code)}: see {folder.log}")
-    if code == 0:
-        folder.forget()
     ended = "interrupted" if interrupted else f"its process ended with {_end(code)}"
     progress.show_end(code == 0, ended, shlex.join(["pyrunner-airflow", "run", "-r", tasks.source]))
     return code == 0

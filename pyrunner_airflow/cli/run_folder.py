@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pyrunner_airflow.cli.failure import Failure
+from pyrunner_airflow.restart import rows_to_run
 
 _CONFIGURED_BY = ("AIRFLOW_HOME", "AIRFLOW_CONFIG", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
 _DAG_FILE = """\
@@ -27,6 +29,7 @@ from pyrunner_airflow import PyRunnerDag
 
 dag = PyRunnerDag({path!r}, options_folder={top!r})
 """
+_MAX_STEM = 200  # of the 255 bytes that a file's name may have
 _QUIET = "airflow=WARNING airflow.task=INFO task=CRITICAL"
 """What is logged: what the workers log; the engine shows their errors itself, without Airflow's frames."""
 
@@ -47,10 +50,18 @@ class RunRecord:
     selection: dict[str, Any] = field(default_factory=dict)
     writes: list[list[Any]] = field(default_factory=list)
 
-    def take_writes(self, writes: list[list[Any]]) -> None:
-        """Take what a row wrote to the context."""
-        self._forget_writes([write[0] for write in writes])
-        self.writes += writes
+    @classmethod
+    def of(cls, saved: Mapping[str, Any]) -> RunRecord:
+        """Return a record that was JSON."""
+        return cls(**{**saved, "states": {int(id_): state for id_, state in saved["states"].items()}})
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """Take the state of a row, or what it wrote to the context."""
+        if "writes" in event:
+            self._forget_writes([write[0] for write in event["writes"]])
+            self.writes += event["writes"]
+        elif event["row"] not in self.done() or event["state"] != "skipped":
+            self.states[event["row"]] = event["state"]
 
     def start_with(self, cvar: Mapping[str, str]) -> None:
         """Let these keys of the context have new values."""
@@ -72,8 +83,9 @@ class RunRecord:
                 self.selection[name] = value
 
     def done(self) -> list[int]:
-        """Return the rows that need not run again."""
-        return [row_id for row_id, state in self.states.items() if state in ("success", "skipped")]
+        """Return the rows that need not run again; the selection leaves out those that it left out before."""
+        again = rows_to_run(self.states.items(), ())
+        return [row_id for row_id in self.states if row_id not in again]
 
 
 class RunFolder:
@@ -86,8 +98,10 @@ class RunFolder:
 
     def __init__(self, list_path: str) -> None:
         self._list_path = os.path.abspath(list_path)
-        name = hashlib.sha256(self._list_path.encode()).hexdigest()[:12]
-        self._folder = _state_folder() / f"{Path(list_path).stem}-{name}"
+        name = hashlib.sha256(os.fsencode(self._list_path)).hexdigest()[:12]
+        stem = re.sub(r"[^\w.-]", "_", Path(list_path).stem)  # it becomes part of a database's address
+        stem = stem.encode()[:_MAX_STEM].decode(errors="ignore")
+        self._folder = _state_folder() / f"{stem}-{name}"
         self._state = self._folder / "last.json"
         self.log = self._folder / "run.log"
         self.dags = self._folder / "dags"
@@ -120,11 +134,12 @@ class RunFolder:
         """
         try:
             with self.open("last.json", "rb") as file:
-                saved = json.load(file)
-                return RunRecord(**{**saved, "states": {int(id_): s for id_, s in saved["states"].items()}})
+                return RunRecord.of(json.load(file))
         except FileNotFoundError:
             why = f"the last run of {self._list_path} succeeded, or there was none"
-            raise Failure(f"there is nothing to go on with: {why}") from None
+        except (ValueError, TypeError, LookupError, AttributeError):
+            why = f"{self._state} is damaged. Run the whole list, or the rest of it, by -x"
+        raise Failure(f"there is nothing to go on with: {why}")
 
     def save(self, record: RunRecord) -> None:
         """Keep the record of a run, in one step: the machine may fail at any time."""

@@ -7,13 +7,16 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pyrunner_airflow.cli import lists
+from pyrunner_airflow.tasklist import AssetSchedule
 from pyrunner_airflow.tasklist.diagnostics import quote, showable
+from pyrunner_airflow.tasklist.documents import to_key, to_toml
 from pyrunner_airflow.tasklist.graph import layers, ranges
 from pyrunner_airflow.tasklist.lst import split_lines
 
@@ -44,6 +47,7 @@ class _StyledLine:
     Examples:
       pyrunner-airflow show config/my_sample_app.lst
       pyrunner-airflow show --format mermaid config/my_sample_app.lst > graph.mmd
+      pyrunner-airflow show --options config/my_sample_app.lst
     """
 )
 @click.argument("file", type=click.Path())
@@ -55,12 +59,16 @@ class _StyledLine:
     show_default=True,
     help="For the terminal, or as a Mermaid flowchart for documents.",
 )
-def show(file: str, form: str) -> None:
+@click.option("--options", is_flag=True, help="Show the options that hold for the list, not its rows.")
+def show(file: str, form: str, options: bool) -> None:
     """Show which rows of a task list wait for which.
 
     The rows of each layer wait only for rows of the layers above it. FILE is a list, or - for standard
-    input.
+    input. What --options shows is TOML: each option's value, and the file and line that it comes from.
     """
+    if options:
+        _show_options(file, form)
+        return
     text, tasks = lists.read(file)
     if form == "mermaid":
         click.echo("\n".join(_mermaid(tasks)))
@@ -71,14 +79,44 @@ def show(file: str, form: str) -> None:
         _print(_lines(tasks, check.flows))
 
 
+def _show_options(file: str, form: str) -> None:
+    if form != "text":
+        raise click.UsageError(f"--options can't be shown as {form}")
+    found = lists.read_options(file)
+    if not found:
+        click.echo("# no options")
+    for path, (value, source, line) in found:
+        click.echo(showable(f"{to_key(path)} = {to_toml(value)}  # {source}:{line}"))
+
+
 def _mermaid(tasks: TaskList) -> Iterator[str]:
     yield "flowchart TD"
     for row in tasks.rows:
-        name = _NOT_PLAIN.sub(lambda match: f"#{ord(match[0])};", row.name)
-        yield f'    {row.id}["{row.id} {name}"]'
+        yield f'    {row.id}["{row.id} {_plain(row.name)}"]'
     for row in tasks.rows:
         if row.parent_ids:
             yield f"    {' & '.join(map(str, row.parent_ids))} --> {row.id}"
+    schedule = tasks.options.dag.get("schedule")
+    waited_for = schedule.assets if isinstance(schedule, AssetSchedule) else []
+    updated = {row.id: _outlets(tasks, row) for row in tasks.rows}
+    names = {uri: f"asset{n}" for n, uri in enumerate(dict.fromkeys(chain(waited_for, *updated.values())), 1)}
+    for uri, name in names.items():
+        yield f'    {name}[("{_plain(uri)}")]'
+    for row in tasks.rows:
+        for uri in () if row.parent_ids else waited_for:
+            yield f"    {names[uri]} -.-> {row.id}"
+        for uri in updated[row.id]:
+            yield f"    {row.id} -.-> {names[uri]}"
+
+
+def _plain(text: str) -> str:
+    return _NOT_PLAIN.sub(lambda match: f"#{ord(match[0])};", text)
+
+
+def _outlets(tasks: TaskList, row: TaskRow) -> list[str]:
+    """Return the URIs of the assets that a row updates."""
+    uris: list[str] = tasks.options.tasks.get(row.id, {}).get("outlets", [])
+    return uris
 
 
 def _lines(tasks: TaskList, flows: Mapping[int, Flow | None]) -> Iterator[_StyledLine]:
@@ -95,7 +133,8 @@ def _lines(tasks: TaskList, flows: Mapping[int, Flow | None]) -> Iterator[_Style
         for row in layer:
             parents = f"  after {_parents(row)}" if row.parent_ids else ""
             yield _StyledLine(indent, (f"{row.id:>{indent - 2}}  {row.name}", ""), (parents, "dim"))
-            for detail in _details(row, flows.get(row.id)):
+            details = _details(row, flows.get(row.id)), _keys("updates", _outlets(tasks, row), False)
+            for detail in chain(*details):
                 yield _StyledLine(indent, (" " * indent + detail, "dim"))
 
 

@@ -21,6 +21,10 @@ class WorkerTerminated(BaseException):
         self.seconds_to_end = seconds_to_end
 
 
+class TakenOver(WorkerTerminated):
+    """Airflow has no such attempt any more: its row was cleared, or lost and started anew elsewhere."""
+
+
 class WorkerRaised(Exception):
     """
     An exception of a worker that only the worker's own process can have.

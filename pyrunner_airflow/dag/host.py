@@ -1,9 +1,10 @@
 """
 The task's process while its worker runs in a process of its own.
 
-It starts that process, answers what it asks, keeps what it writes to the context, and otherwise waits. Only
-while it waits anything may interrupt it: a timeout that raised in the middle of a request to Airflow would
-leave the answer unread, and every later request would get the answer of the one before.
+It starts that process, answers what it asks, keeps what it writes to the context, and otherwise waits. What a
+worker itself asks of Airflow may take minutes: a thread waits for that. Only while this process waits may
+anything interrupt it: a timeout that raised in the middle of a request to Airflow would leave the answer
+unread, and every later request would get the answer of the one before.
 """
 
 from __future__ import annotations
@@ -14,17 +15,23 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from datetime import datetime
 from functools import partial
 from math import inf
+from queue import SimpleQueue
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from pyrunner_airflow.dag import relay
 from pyrunner_airflow.dag.answering import Answering
 from pyrunner_airflow.dag.errors import WorkerRaised, WorkerTerminated, WorkerTraceback
+from pyrunner_airflow.dag.journaling import Journaling
+from pyrunner_airflow.dag.raised import load_error
+from pyrunner_airflow.dag.versions import seconds_after_timeout
 from pyrunner_airflow.values import Allowed, Codec, Encoded
 from pyrunner_airflow.worker.app import AppError
 from pyrunner_airflow.worker.attempt import (
@@ -35,6 +42,7 @@ from pyrunner_airflow.worker.attempt import (
     not_started,
 )
 from pyrunner_airflow.worker.child import TOO_OLD, InAirflow, run_in_fork
+from pyrunner_airflow.worker.groups import LEFT_RUNNING, end_group, guarded, hang_up
 from pyrunner_airflow.worker.logger import append_end
 from pyrunner_airflow.worker.protocol import (
     CUT_OFF,
@@ -46,16 +54,10 @@ from pyrunner_airflow.worker.protocol import (
     to_line,
 )
 
-_SECONDS_TO_END = 60.0
-"""How long a worker's hooks may take after an interruption that names no time of its own."""
 _SECONDS_TO_FLUSH = 1.0
 """How long a worker's process may take to end that was interrupted and has told its outcome."""
-_JOURNAL_SECONDS = 1.0
 _LOOK_AGAIN = 0.1
 """Seconds until it is looked again whether the process ended, where the system does not tell (macOS)."""
-# Beside the worker: a line means that it ended; the pipe's end, that the task's process died, and then the
-# worker goes too, with all of its process group.
-_GUARD = 'read -r ended && exit; kill -s KILL -- "-$1"'
 
 
 class HostedContext(Protocol):
@@ -77,7 +79,7 @@ class HostedContext(Protocol):
         """Return all keys."""
 
     def journal(self) -> None:
-        """Keep for the next attempt what has been written so far."""
+        """Keep for the next attempt what has been written so far; called in another thread."""
 
 
 class Host:
@@ -114,11 +116,16 @@ class Host:
         self._termination: WorkerTerminated | None = None
         self._interruption: BaseException | None = None
         self._give_up_at = inf
-        self._journal_at = inf
+        self._journaling = Journaling(context.journal, partial(log, "WARN"), self._end_early)
+        self._due: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._asking = ThreadPoolExecutor(
+            1, "pyrunner airflow", signal.pthread_sigmask, (signal.SIG_BLOCK, signal.valid_signals())
+        )
         self._is_fork = True
         self._refused = ""
         self._begun: Job | None = None
         self._outcome: Outcome | None = None
+        self._has_succeeded = False
         self._answers: dict[str, Any] = {
             "get": context.get,
             "set": self._set,
@@ -144,6 +151,9 @@ class Host:
                 self._start(stack)
                 self._answer_until_it_ends()
                 outcome = self._ended(self._process.exitcode or 0)
+                if not outcome.code and hang_up(self._pid):
+                    self._log("WARN", LEFT_RUNNING)
+                self._has_succeeded = not outcome.code
         except AppError as error:
             outcome = not_started(error)
         return outcome
@@ -161,9 +171,15 @@ class Host:
 
     def _start(self, stack: ExitStack) -> None:
         self._selector = stack.enter_context(selectors.DefaultSelector())
-        self._answering = Answering(self._answer, self._selector)
+        self._answering = Answering(self._answer, self._selector, self._soon)
         self._door, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
         stack.enter_context(self._door)
+        self._woken, self._waking = os.pipe()
+        stack.callback(os.close, self._woken)
+        stack.callback(os.close, self._waking)
+        self._selector.register(self._woken, selectors.EVENT_READ, self._do_due)
+        stack.callback(self._journaling.stop)
+        stack.callback(self._asking.shutdown, cancel_futures=True)
         reading, self._interruptions = os.pipe()
         stack.callback(os.close, self._interruptions)
         os.set_blocking(reading, False)
@@ -176,13 +192,7 @@ class Host:
         theirs.close()
         os.close(reading)
         self._pid = int(self._process.pid or 0)
-        self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", _GUARD, "sh", str(self._pid)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        stack.enter_context(guarded(self._pid))
         stack.callback(self._leave)
         self._selector.register(self._door, selectors.EVENT_READ, self._admit)
         if hasattr(os, "pidfd_open"):
@@ -197,27 +207,16 @@ class Host:
         run_in_fork(door, interruptions, self._job, self._allowed, self._printed is not None, self._airflow)
 
     def _leave(self) -> None:
-        """Let nothing of an attempt that did not end by itself outlive it."""
-        if self._process.is_alive():
+        """Let nothing outlive an attempt that did not succeed."""
+        if not self._has_succeeded:
             self._kill()
         self._process.join()
         self._process.close()
-        try:
-            self._guard.communicate(b"ended\n", _SECONDS_TO_FLUSH)
-        except subprocess.TimeoutExpired:  # the worker may have stopped it
-            self._guard.kill()
-            self._guard.communicate()
-        for key in self._selector.get_map().values():
-            if isinstance(key.fileobj, socket.socket):
-                key.fileobj.close()
+        self._answering.close()
 
     def _kill(self) -> None:
         self._process.kill()  # it may not lead its process group yet
-        self._kill_group()
-
-    def _kill_group(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._pid, signal.SIGKILL)
+        end_group(self._pid, signal.SIGKILL, 0, signal.SIGKILL)
 
     def _answer_until_it_ends(self) -> None:
         while self._process.is_alive():
@@ -227,27 +226,28 @@ class Host:
                 except NoQuestion as error:
                     self._refused = self._refused or str(error)
                     self._kill()
-            now = time.monotonic()
-            if now > self._journal_at:
-                self._journal()
-            if now > self._give_up_at:
+            if time.monotonic() > self._give_up_at:
                 self._kill()
                 self._give_up_at = inf
 
-    def _journal(self) -> None:
-        self._journal_at = inf
-        try:
-            self._context.journal()
-        except Exception as error:  # as when the task was cleared meanwhile: its worker goes on
-            text = f"what this attempt wrote to the context could not be kept so far: {error!r}"
-            self._log("WARN", text)
+    def _end_early(self, error: WorkerTerminated) -> None:
+        """Have the attempt end; for the thread that keeps the journal."""
+        self._soon(partial(self.terminate, error))
+
+    def _soon(self, do: Callable[[], None]) -> None:
+        """Have something done by the thread that waits; for the others."""
+        self._due.put(do)
+        os.write(self._waking, b"\0")
+
+    def _do_due(self) -> None:
+        os.read(self._woken, 1)
+        self._due.get()()
 
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait for something to do. Only here anything interrupts the attempt."""
-        until = min(self._journal_at, self._give_up_at)
         look_again = inf if hasattr(os, "pidfd_open") else _LOOK_AGAIN
         now = time.monotonic()
-        seconds = min(max(until - now, 0), look_again)
+        seconds = min(max(self._give_up_at - now, 0), look_again)
         try:
             try:
                 self._is_waiting = True
@@ -266,7 +266,8 @@ class Host:
 
     def _interrupt(self, error: BaseException) -> None:
         """Raise an interruption in the worker, whose hooks then run; after a first one, only hurry."""
-        seconds = getattr(error, "seconds_to_end", _SECONDS_TO_END)
+        seconds = getattr(error, "seconds_to_end", None)
+        seconds = seconds_after_timeout() if seconds is None else seconds
         self._give_up_at = min(self._give_up_at, time.monotonic() + seconds)
         self._termination, self._timeout_at = None, inf
         name = type(error).__name__
@@ -293,9 +294,14 @@ class Host:
         else:
             raise no_question(came)
 
-    def _answer(self, question: bytes) -> bytes:
+    def _answer(self, question: bytes) -> bytes | Future[bytes]:
         """Do what a question wants, and return the answer."""
         what, *arguments = read_question(question)
+        if what == "airflow":
+            return self._asking.submit(self._answer_to, what, arguments)
+        return self._answer_to(what, arguments)
+
+    def _answer_to(self, what: str, arguments: list[Any]) -> bytes:
         try:
             return to_line({"value": self._answers[what](*arguments)})
         except Exception as error:  # raised in the worker, as if it had called the context itself
@@ -304,14 +310,11 @@ class Host:
 
     def _set(self, key: str, data: Any, orders: Any) -> None:
         self._context.set(key, Encoded(data, orders))
-        self._journal_soon()
+        self._journaling.soon()
 
     def _delete(self, key: str) -> None:
         self._context.delete(key)
-        self._journal_soon()
-
-    def _journal_soon(self) -> None:
-        self._journal_at = min(self._journal_at, time.monotonic() + _JOURNAL_SECONDS)
+        self._journaling.soon()
 
     def _become_interpreter(self) -> None:
         self._is_fork = False
@@ -352,7 +355,7 @@ class Host:
             return WorkerFailed(cause, code)
         error = self._interruption if role == "interrupted" else None
         if error is None and self._is_fork:
-            error = relay.load_error(dumped)
+            error = load_error(dumped, Codec(self._allowed))
         if error is None:
             error = self._airflow.exceptions.get(role, partial(WorkerRaised, name))(text)
         try:
@@ -368,7 +371,6 @@ class Host:
         outcome = self._outcome
         if outcome and not self._refused and (outcome.error or not status):
             return outcome
-        self._kill_group()  # what it has forked
         how = f"signal {-status}, {signal.strsignal(-status)}" if status < 0 else f"exit status {status}"
         if status == CUT_OFF:
             how = "it has closed the descriptors by which it reaches Airflow"
@@ -392,6 +394,7 @@ class Host:
         if job is None or not job.logfile:
             return
         try:
-            append_end(job.logfile, (job.attempt, job.retry_wait_time) if another_follows else None)
+            now = datetime.now(ZoneInfo(job.timezone) if job.timezone else None)
+            append_end(job.logfile, now, (job.attempt, job.retry_wait_time) if another_follows else None)
         except (OSError, ValueError) as error:  # ValueError: what the worker's process told is no file's name
             self._log("WARN", f"LOGFILE ends here, the log goes on: {error}")

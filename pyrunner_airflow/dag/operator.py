@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import secrets
-import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
@@ -17,33 +15,42 @@ from zoneinfo import ZoneInfo
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+from jinja2 import UndefinedError
 
 from pyrunner_airflow.dag import relay
 from pyrunner_airflow.dag.context import XComContext
-from pyrunner_airflow.dag.errors import WorkerNotStarted, WorkerTerminated
+from pyrunner_airflow.dag.errors import TakenOver, WorkerNotStarted, WorkerTerminated
 from pyrunner_airflow.dag.host import Host
-from pyrunner_airflow.dag.masking import mask_secrets, masked
-from pyrunner_airflow.dag.parameters import check_conf, left_out_by
-from pyrunner_airflow.dag.report import FAILURE_KEY, NextStep, next_step, report
-from pyrunner_airflow.dag.versions import seconds_after_sigterm
+from pyrunner_airflow.dag.masking import mask_secrets
+from pyrunner_airflow.dag.parameters import are_for, check_conf, left_out_by
+from pyrunner_airflow.dag.raised import dump_error
+from pyrunner_airflow.dag.report import (
+    TAKEN_OVER,
+    UNDATED,
+    NextStep,
+    last_words,
+    next_step,
+    report,
+)
+from pyrunner_airflow.dag.task_log import LogEnd, log_line, print_lines, stdout_is_supervised
+from pyrunner_airflow.dag.versions import HERE, seconds_after_sigterm
 from pyrunner_airflow.dag.xcom_settings import allowed_classes
-from pyrunner_airflow.tasklist import Options, TaskRow
+from pyrunner_airflow.tasklist import FAILURE_KEY, Options, TaskRow
 from pyrunner_airflow.values import Codec
 from pyrunner_airflow.worker.app import mark_env
 from pyrunner_airflow.worker.attempt import FAILED, Job, Outcome, cause_of
 from pyrunner_airflow.worker.child import InAirflow
 
-_LEVELS = {
-    "DEBUG": logging.DEBUG,
-    "INFO": logging.INFO,
-    "SUCCESS": logging.INFO,
-    "WARN": logging.WARNING,
-    "ERROR": logging.ERROR,
+_INTERRUPTIONS = {
+    cls.__name__: cls for cls in (AirflowTaskTimeout, TakenOver, WorkerTerminated, KeyboardInterrupt)
 }
-_STREAM_LEVELS = {"stdout": logging.INFO, "stderr": logging.ERROR}
-_INTERRUPTIONS = {cls.__name__: cls for cls in (AirflowTaskTimeout, WorkerTerminated, KeyboardInterrupt)}
 _MAX_SLUG = 200
 _WRITES = "what this attempt wrote to the context"
+_FORGOTTEN = (
+    "this task was cleared, and nothing is kept of what its earlier attempts may have written to the "
+    "context: Airflow drops it, unless the run is cleared, or the task with keep_task_state (in the UI: Keep "
+    "task state and resume)"
+)
 _MAX_NAME = 2000  # Airflow's databases have no room for more
 
 
@@ -103,6 +110,8 @@ class WorkerOperator(PythonOperator):
 
         :param kwargs: Airflow's own arguments of a task.
         """
+        if row.timeout is not None:
+            kwargs = {"execution_timeout": timedelta(seconds=row.timeout), **kwargs}
         task = cls(
             task_id=task_id(row),
             task_display_name=_display_name(row),
@@ -141,10 +150,19 @@ class WorkerOperator(PythonOperator):
         self.render_template_as_native_obj = False  # whatever the DAG does: a worker's arguments are texts
         self.marked = {name: getattr(self, name) for name in self.template_fields}
         try:
-            super().render_template_fields(context)
+            if are_for(self):
+                check_conf(context["dag_run"].conf or {}, context["dag"].params)
+            if not left_out_by(self, context["params"]):  # as run_row will say
+                super().render_template_fields(context)
         except Exception as error:  # Airflow does not run a row of which one fails
             job, outcome = _job(context), Outcome(FAILED, error, cause_of(error))
-            self.log.error("%s", report(job, outcome.cause, next_step(job, outcome, go_on=self.go_on)))
+            step = next_step(job, outcome, go_on=self.go_on)
+            if isinstance(error, UndefinedError) and context["dag_run"].logical_date is None:
+                step = UNDATED
+            mask_secrets(os.environ)
+            line = report(job, outcome.cause, step)
+            self.log.error("%s", line)
+            _leave_word(context, job, outcome, line, LogEnd())
             raise
         self.marked = {name: getattr(self, name) for name in self.template_fields}
         for name, value in self.marked.items():
@@ -174,19 +192,20 @@ def run_row(*argv: str, **context: Any) -> None:
     :param context: Airflow's task context.
     :raises WorkerFailed: if the worker returned a code other than 0.
     :raises WorkerNotStarted: if there was no worker to run.
-    :raises RunParameterError: if the run was started with a mistyped parameter, or for no row at all.
     :raises AirflowSkipException: if the run's parameters leave the row out.
+    :raises TakenOver: if Airflow has begun the row anew meanwhile.
     :raises Exception: whatever the worker raised; WorkerRaised, if only its own process has the exception.
     """
     task = context["task"]
-    check_conf(context["dag_run"].conf or {}, context["dag"].params)
     names = left_out_by(task, context["params"])
     if names:
         raise AirflowSkipException(f"left out by this run's {' and '.join(names)}")
     mask_secrets(os.environ)
     allowed = allowed_classes()
-    log = partial(_log, task.log)
-    kept = _context(context, Codec(allowed), log)
+    end = LogEnd()
+    log = end.of(partial(log_line, task.log))
+    codec = Codec(allowed)
+    kept = _context(context, codec, log)
     plain = _plain(context)
     is_reachable = relay.is_possible()
     if not is_reachable:
@@ -197,18 +216,20 @@ def run_row(*argv: str, **context: Any) -> None:
         {"skip": AirflowSkipException, "final": AirflowFailException},
         relay.connect,
         mask_secrets,
-        relay.dump_error,
+        partial(dump_error, codec=codec),
     )
-    printed = task.take_printed or (_print if _stdout_is_supervised() else None)
-    task.host = Host(_job(context), kept, log, printed, allowed, airflow, plain)
+    printed = task.take_printed or (print_lines if stdout_is_supervised() else None)
+    task.host = Host(_job(context), kept, log, printed and end.of(printed), allowed, airflow, plain)
     outcome = task.host.run()
-    step = _next_step(task, outcome, context["ti"])
+    step = _next_step(task, outcome, context["ti"], kept)
     task.host.close_logfile(step.is_attempt)
     if outcome.cause:
         line = report(task.host.job, outcome.cause, step)
-        log("ERROR", line)
-        tell_mail = partial(context["ti"].xcom_push, FAILURE_KEY, masked(line))
-        _try("the line above, for the mail about the run,", tell_mail, log)
+        log_line(task.log, "ERROR", line)
+    if outcome.cause or kept.is_used:
+        kept.check_is_current()
+    if outcome.cause:
+        _leave_word(context, task.host.job, outcome, line, end)
     _keep(outcome, kept, task, log)
     if outcome.error is None:
         return
@@ -217,7 +238,15 @@ def run_row(*argv: str, **context: Any) -> None:
     raise outcome.error
 
 
-def _next_step(task: WorkerOperator, outcome: Outcome, ti: Any) -> NextStep:
+def _leave_word(context: dict[str, Any], job: Job, outcome: Outcome, line: str, end: LogEnd) -> None:
+    """Keep, where others can read it, what the log tells of a failure."""
+    task, mail = context["task"], context["task"].options.notify_email
+    words = last_words(job, outcome, line, end if mail and mail.on_fail else None)
+    keep = partial(context["ti"].xcom_push, FAILURE_KEY, words)
+    _try("the line above, for the page of this run and the mail about it,", keep, partial(log_line, task.log))
+
+
+def _next_step(task: WorkerOperator, outcome: Outcome, ti: Any, kept: XComContext) -> NextStep:
     """Return what follows: Airflow knows whether somebody marked or cleared a task that was ended."""
     job = task.host.job  # type: ignore[union-attr]  # there is one: it has run
     if not isinstance(outcome.error, WorkerTerminated):
@@ -225,42 +254,27 @@ def _next_step(task: WorkerOperator, outcome: Outcome, ti: Any) -> NextStep:
     if task.go_on:
         return NextStep(task.go_on)
     try:
+        kept.check_is_current()
         states = ti.get_task_states(ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id])
+    except TakenOver:
+        return TAKEN_OVER
     except Exception as error:
         return NextStep(f"what follows is not known, since Airflow does not answer ({error!r:.200})")
     return next_step(job, outcome, states[ti.run_id][ti.task_id])
 
 
-def _log(log: Any, level: str, text: str) -> None:
-    showable = text.encode("utf-8", "backslashreplace").decode()  # file names are not always UTF-8
-    log.log(_LEVELS[level], "%s", showable)
-
-
-def _stdout_is_supervised() -> bool:
-    """
-    Say whether standard output is a way to Airflow's log that is another than the log's own.
-
-    Airflow's supervisor gives a task a socket for each, and reads one after the other: what was printed would
-    not keep its place among the lines that were logged.
-    """
-    return stat.S_ISSOCK(os.fstat(1).st_mode)
-
-
-def _print(stream: str, lines: str) -> None:
-    """Log what a worker printed as Airflow's supervisor does."""
-    log, level = logging.getLogger(f"task.{stream}"), _STREAM_LEVELS[stream]
-    for line in lines.rstrip("\n").split("\n"):
-        log.log(level, "%s", line)
-
-
 def _context(context: dict[str, Any], codec: Codec, log: Callable[[str, str], None]) -> XComContext:
     ti = context["ti"]
+    # Clearing raises max_tries. More is not to be known: Airflow tells a task neither how its attempts ended
+    # nor that something was dropped, and their XComs are gone before the next one starts.
+    may_be_forgotten = HERE.clear_forgets and ti.max_tries > context["task"].retries
     return XComContext(
         ti,
         context["task_state_store"],
         codec,
         {**context["task"].options.cvar, **(context["params"].get("cvar") or {})},
         partial(log, "WARN"),
+        if_nothing_is_kept=partial(log, "INFO", _FORGOTTEN) if may_be_forgotten else None,
         # A row that asked to be rescheduled, or to be deferred, goes on in the same attempt.
         has_journal=ti.try_number > 1 or bool(context.get("task_reschedule_count")),
     )
@@ -329,7 +343,15 @@ def _job(context: dict[str, Any]) -> Job:
         attempt=ti.try_number,
         max_attempts=ti.max_tries + 1,
         retry_wait_time=row.retry_wait_time,
+        removes_old_logs=ti.try_number == 1 and row is _first_row(context["dag"], task.list_path),
     )
+
+
+def _first_row(dag: Any, list_path: str) -> TaskRow:
+    """Return the first row of a list without parents: every run has it, and has it once."""
+    tasks = (task for task in dag.tasks if isinstance(task, WorkerOperator) and task.list_path == list_path)
+    rows: Iterator[TaskRow] = (task.row for task in tasks)
+    return next(row for row in rows if not row.parent_ids)
 
 
 def _run_time(dag_run: Any) -> datetime:

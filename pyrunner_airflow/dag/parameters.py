@@ -72,6 +72,11 @@ def check_own(names: Iterable[str]) -> None:
             )
 
 
+def are_for(task: Any) -> bool:
+    """Say whether a run's parameters are for a task: a row of the DAG's own list, not one in a group."""
+    return hasattr(task, "row") and bool(task.task_group.is_root)
+
+
 def left_out_by(task: Any, params: Mapping[str, Any]) -> list[str]:
     """
     Return the parameters of a run that leave a row out, if there are any.
@@ -79,10 +84,10 @@ def left_out_by(task: Any, params: Mapping[str, Any]) -> list[str]:
     :param task: the row's operator, with its DAG around it, which may have tasks of other kinds too.
     :raises RunParameterError: if they leave out all rows: such a run would be a success that did nothing.
     """
-    if all(params.get(name) is None for name in RUN_PARAMETERS):
+    if not are_for(task) or all(params.get(name) is None for name in RUN_PARAMETERS):
         return []
     tasks = task.dag.tasks
-    nodes = {other.task_id: other.row.id if hasattr(other, "row") else other.task_id for other in tasks}
+    nodes = {other.task_id: other.row.id if are_for(other) else other.task_id for other in tasks}
     graph = {nodes[other.task_id]: [nodes[parent] for parent in other.upstream_task_ids] for other in tasks}
     ids = {node for node in nodes.values() if isinstance(node, int)}
     kept = kept_by(graph, ids, params)

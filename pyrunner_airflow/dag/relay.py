@@ -6,30 +6,34 @@ which Connections, Variables, XComs and all else are asked for. Airflow has no o
 forked process. Where the name is gone, :func:`is_possible` says so: a worker's own calls to Airflow are not
 to be had then, and all else works.
 
-Messages are pickled, since both ends are the same program. Nothing of that kind is taken from an interpreter
-of its own.
+Requests are JSON, read as Airflow's supervisor reads them: nothing that a worker's process may have written
+is unpickled here. Answers are pickled, since the fork is the same program.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import pickle
-import sys
+import threading
+from functools import cache
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time import task_runner
-from airflow.sdk.execution_time.comms import MaskSecret
-from airflow.sdk.log import mask_secret
+from airflow.sdk.execution_time.comms import MaskSecret, ToSupervisor
+from pydantic import ConfigDict, TypeAdapter
 
+from pyrunner_airflow.dag.masking import mask_alone
 from pyrunner_airflow.worker.protocol import Host as WorkersHost
 
 NOT_POSSIBLE = (
     "this Airflow has no task_runner.SUPERVISOR_COMMS, by which workers reach it: self.airflow has plain "
     "values alone, and Connections, Variables and XComs are not to be had; a newer pyrunner-airflow may help"
 )
+
+CHANNEL = threading.Lock()
+"""Held during a request of a task's process: under ``dag.test()`` two threads spoil each other's."""
 
 
 class RelayError(RuntimeError):
@@ -52,7 +56,15 @@ class _Channel:
 
     def send(self, msg: Any) -> Any:
         """Send a request of Airflow's, and return its answer."""
-        kind, answer = _load(self._host.ask("airflow", _dump(msg)))
+        if isinstance(msg, MaskSecret) and isinstance(msg.value, (dict, list)):  # see forward()
+            parts = (
+                msg.value.items() if isinstance(msg.value, dict) else ((msg.name, one) for one in msg.value)
+            )
+            for name, value in parts:
+                self.send(MaskSecret(value=value, name=name))
+            return None
+        request = _values().dump_json(msg.model_dump()).decode()
+        kind, answer = pickle.loads(base64.b64decode(self._host.ask("airflow", request)))
         if kind == "error":
             raise AirflowRuntimeError(answer)
         if kind == "failed":
@@ -73,60 +85,31 @@ def connect(host: WorkersHost) -> None:
 def forward(message: str) -> str:
     """Send Airflow a request that a fork has made, and return what to answer."""
     try:
-        request = _load(message)
+        request = _requests().validate_json(message)
         if isinstance(request, MaskSecret):  # this process's own log lines must not have it either
-            mask_secret(request.value, request.name)
+            if isinstance(request.value, (dict, list)):  # thousands would hold this process for minutes
+                raise ValueError("one secret at a time")
+            if request.value is not None:
+                with CHANNEL:
+                    mask_alone(str(request.value), request.name)
             return _dump(("answer", None))
-        return _dump(("answer", task_runner.SUPERVISOR_COMMS.send(request)))
+        with CHANNEL:
+            return _dump(("answer", task_runner.SUPERVISOR_COMMS.send(request)))
     except AirflowRuntimeError as error:
         return _dump(("error", error.error))
     except Exception as error:
         return _dump(("failed", f"{type(error).__name__}: {error}"))
 
 
-def dump_error(error: BaseException) -> str | None:
-    """Return an exception as it goes to the task's process, or None if it cannot go there."""
-    cls = type(error)
-    try:
-        # Constructors of their own take other arguments than `args` as often as not.
-        args, state = error.args, vars(error)
-        if cls.__module__ == "builtins":
-            reduced: Any = error.__reduce__()  # which has what is not in vars, such as an ImportError's name
-            _, args, *attributes = reduced
-            state = dict(*attributes)
-        text = _dump((cls, args, state))
-        return text if str(load_error(text)) == str(error) else None
-    except Exception:  # whatever a class or its attributes make of it
-        return None
+@cache
+def _values() -> TypeAdapter[Any]:
+    return TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="constants"))
 
 
-def load_error(text: str | None) -> BaseException | None:
-    """Return the exception, or None if this process does not have its class: no app is imported for it."""
-    if text is None:
-        return None
-    try:
-        cls, args, state = _Unpickler(io.BytesIO(base64.b64decode(text))).load()
-        if cls.__module__ == "builtins":
-            error: BaseException = cls(*args)
-            error.__setstate__(state)
-        else:
-            error = cls.__new__(cls, *args)
-            vars(error).update(state)
-    except Exception:
-        return None
-    return error
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if module not in sys.modules and not module.startswith("airflow."):  # such as a deferral's trigger
-            raise pickle.UnpicklingError(f"{module} is an app's")
-        return super().find_class(module, name)
+@cache
+def _requests() -> TypeAdapter[Any]:
+    return TypeAdapter(ToSupervisor)
 
 
 def _dump(value: Any) -> str:
     return base64.b64encode(pickle.dumps(value)).decode()
-
-
-def _load(text: str) -> Any:
-    return pickle.loads(base64.b64decode(text))

@@ -12,6 +12,7 @@ import json
 import math
 import re
 import time
+from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
 from airflow.sdk.serde import serialize
@@ -36,9 +37,16 @@ UNREADABLE = (
 _CODEC = Codec(Allowed([], []))
 _PLAIN_KEY = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?", re.ASCII)
 _TEXT = (str, {TAG: re.compile("str"), VALUE: {TAG: re.compile("bytes"), VALUE: str}})
+INDEX_KEY = "pyrunner.context"
+_FORMAT = 1
+"""Of an index. What is added to one is left aside by those who do not know it, and needs no other number."""
 _MAX_ROWS = 100_000
 _CENTURY = 100 * 365 * 24 * 3600 * 1_000_000
 """How far ahead the clock of a host may be that wrote, in microseconds."""
+
+
+class OtherVersionError(ValueError):
+    """An index that another version of this package wrote, perhaps on another host."""
 
 
 class Entry(NamedTuple):
@@ -79,10 +87,22 @@ def xcom_key(key: str) -> str:
     Airflow's client does not quote keys, so that ``a?b`` would be stored as ``a``; such a key gets a name of
     its own, which the index translates back.
     """
+    return _own_name(key) or key
+
+
+def _own_name(key: str) -> str | None:
+    """Return the name of a key that cannot go under its own."""
     if _PLAIN_KEY.fullmatch(key):
-        return key
+        return None
     readable = re.sub(r"[^A-Za-z0-9]+", "_", key)[:60]
     return f"pyrunner.key.{readable}.{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+def as_written(value: Any, entry: Entry) -> Any:
+    """Return a value that was pulled, a float as it was before it went through the database."""
+    if entry.number is not None and type(value) in (int, float):
+        return entry.number if math.isclose(value, entry.number, rel_tol=1e-15) else float(value)
+    return value
 
 
 def now() -> int:
@@ -90,20 +110,55 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def index_of(entries: dict[str, Entry]) -> list[dict[str, Any]]:
-    """Return the index that tells of these entries."""
-    return [
-        {"key": _CODEC.encode(key).data, **{name: part for name, part in parts if part is not None}}
-        for key, parts in sorted((key, entry._asdict().items()) for key, entry in entries.items())
-    ]
+def index_of(entries: dict[str, Entry], read: Container[str]) -> dict[str, Any]:
+    """
+    Return the index that tells of these entries; people who look at the run are told more than tasks need.
+
+    :param read: the keys whose values the task pulled: :func:`keys_read`.
+    """
+    rows = []
+    for key, entry in sorted(entries.items()):
+        parts = {**entry._asdict(), "read": key in read or None, "xcom": _own_name(key)}
+        rows.append(
+            {"key": _CODEC.encode(key).data, **{n: part for n, part in parts.items() if part is not None}}
+        )
+    return {"format": _FORMAT, "keys": rows}
 
 
 def read_index(index: Any) -> dict[str, Entry]:
-    """Return the entries that an index tells of; raises one of UNREADABLE."""
-    _check(index, lambda index: type(index) is list and len(index) <= _MAX_ROWS)
-    for row in index:
+    """Return the entries that an index tells of; raises OtherVersionError, or another of UNREADABLE."""
+    _check(index, {"format": int})
+    if index["format"] != _FORMAT:
+        raise OtherVersionError(
+            "was written by another version of pyrunner-airflow "
+            f"(format {shown(index['format'])}, not {_FORMAT}): install the same on all hosts"
+        )
+    _check(index, {"keys": list})
+    _check(index["keys"], lambda rows: len(rows) <= _MAX_ROWS)
+    for row in index["keys"]:
         _check(row, _ROW)
-    return {_CODEC.decode(row["key"]): Entry(*map(row.get, Entry._fields)) for row in index}
+    return {_CODEC.decode(row["key"]): Entry(*map(row.get, Entry._fields)) for row in index["keys"]}
+
+
+def last_writes(indexes: Mapping[str, Mapping[str, Entry]]) -> dict[str, Entry]:
+    """
+    Return the last write to each key of which these tasks' indexes tell.
+
+    What a task's own index tells of its writes beats what others tell of them: it may have been cleared and
+    have run again since they looked, on a host whose clock is behind.
+    """
+    last: dict[str, Entry] = {}
+    for task_id, entries in indexes.items():
+        for key, entry in entries.items():
+            if entry.task_id != task_id and entry.task_id in indexes:
+                continue
+            last[key] = max(entry, last.get(key, entry), key=lambda one: (one.stamp, one.task_id))
+    return last
+
+
+def keys_read(index: Any) -> list[str]:
+    """Return the keys whose values the task pulled, of an index that :func:`read_index` has read."""
+    return [_CODEC.decode(row["key"]) for row in index["keys"] if row.get("read") is True]
 
 
 def journal_of(writes: dict[str, Write], room: int | None = None) -> list[list[Any]]:

@@ -18,7 +18,7 @@ from pyrunner_airflow.values.kinds import Refused
 _CONTAINERS = {"tuple": tuple, "set": set, "frozenset": frozenset}
 _CARRIED = {"Decimal", "UUID", "date", "datetime", "pendulum.Date", "pendulum.DateTime", "timedelta"}
 """The other kinds that Airflow carries, though not all of their values unchanged."""
-_CODEC = Codec(Allowed([], []))
+_CODEC = Codec(Allowed())
 
 
 def to_xcom(data: Any) -> Any:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import os
-import shlex
 import warnings
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 # Nothing in airflow.sdk tells which executors there are, or asks the cluster policies. Airflow's DagBag does
 # both with these, after it has loaded a file: too late to spare the other DAGs of that file.
 from airflow import settings
 from airflow.exceptions import AirflowClusterPolicySkipDag
 from airflow.executors.executor_loader import ExecutorLoader
+from airflow.sdk import conf
 
-from pyrunner_airflow.dag.factory import LstWarning, PyRunnerDag
-from pyrunner_airflow.tasklist import Diagnostic, LstError, Severity
-from pyrunner_airflow.tasklist.diagnostics import Place, did_you_mean, quote
+from pyrunner_airflow.dag.factory import LstWarning, PyRunnerDag, dag_id
+from pyrunner_airflow.discovery.elsewhere import problem, without_texts_from_elsewhere
+from pyrunner_airflow.discovery.folder import find_lists
+from pyrunner_airflow.tasklist import Diagnostic, LstError
+from pyrunner_airflow.tasklist.diagnostics import did_you_mean, quote
+from pyrunner_airflow.tasklist.files import ENDINGS
+from pyrunner_airflow.tasklist.lst import find_unknown_lists
+
+
+class NoDag(LstError):
+    """What keeps lists from being DAGs, as Airflow shows it."""
+
+    def __str__(self) -> str:
+        """Draw the problems, and say what becomes of runs."""
+        effect = "runs of it that are under way wait until it is mended, and then go on by themselves"
+        return f"{super().__str__()}\n\nA list with an error is no DAG: {effect}."
 
 
 def build_dag(path: Path, options_folder: Path, dag_file: str | None = None) -> PyRunnerDag:
@@ -31,6 +44,7 @@ def build_dag(path: Path, options_folder: Path, dag_file: str | None = None) -> 
     """
     try:
         dag = PyRunnerDag(path, options_folder=options_folder)
+        _check_queues(dag, path)
         if dag_file is not None:
             dag.fileloc = dag_file
             dag.validate()  # type: ignore[no-untyped-call]
@@ -42,12 +56,51 @@ def build_dag(path: Path, options_folder: Path, dag_file: str | None = None) -> 
         found = (problem("no-dag", path, f"no DAG can be made of it: {error!r}", "mend the list"),)
     else:
         return dag
-    raise LstError(tuple(_without_texts_from_elsewhere(found, options_folder)))
+    raise LstError(tuple(without_texts_from_elsewhere(found, options_folder)))
 
 
-def problem(code: str, path: Path, message: str, hint: str) -> Diagnostic:
-    """Return an error that concerns a task list as a whole."""
-    return Diagnostic(Severity.ERROR, code, str(path), *Place(), message, hint)
+def unknown_lists(
+    files: Iterable[str], known: Collection[Path], options_folder: Path
+) -> Iterator[Diagnostic]:
+    """
+    Yield a warning for each table of the options files that is named after a list which is not there.
+
+    :param known: lists that are there; one that is left out, for a DAG file to name, is looked for too.
+    """
+    paths = list(map(str, known))
+    for file in files:
+        below = os.path.join(os.path.dirname(file), "")
+        near = (path for path in paths if path.startswith(below))
+        found = find_unknown_lists(file, near, lambda folder: find_lists(Path(folder), None))
+        yield from without_texts_from_elsewhere(found, options_folder)
+
+
+def by_claim(path: Path) -> tuple[int, bool, int, str]:
+    """Sort lists in the order in which they claim a DAG ID: the topmost first, then those named so."""
+    return len(path.parts), path.stem != dag_id(path), ENDINGS.index(path.suffix), path.as_posix()
+
+
+def duplicate(path: Path, first: Path) -> Diagnostic:
+    """Return the error of a list whose DAG ID another has claimed."""
+    message = f"{first} has the same DAG ID {dag_id(path)!r}"
+    return problem("duplicate-dag-id", path, message, "rename one of the two files")
+
+
+def _check_queues(dag: PyRunnerDag, path: Path) -> None:
+    """Refuse queues whose tasks this Airflow has something else than Python run."""
+    others: Any = conf.getjson("sdk", "queue_to_coordinator", fallback=None) or {}
+    hint = "take a queue that [sdk] queue_to_coordinator in its configuration does not name"
+    found = tuple(
+        problem(
+            "queue-not-for-python",
+            path,
+            f"this Airflow's coordinator {quote(others[queue])} runs what is in the queue {quote(queue)}",
+            hint,
+        )
+        for queue in sorted({task.queue for task in dag.tasks} & others.keys())
+    )
+    if found:
+        raise LstError(found)
 
 
 def _check_executors(dag: PyRunnerDag, path: Path) -> None:
@@ -94,23 +147,3 @@ def _ask_policies(path: Path, options_folder: Path, dag_file: str) -> None:
         message = f"a cluster policy of this Airflow refuses it: {error!r}"
         hint = "do what it asks for; whoever runs this Airflow can tell more"
         raise LstError((problem("refused-by-policy", path, message, hint),)) from error
-
-
-def _without_texts_from_elsewhere(problems: Iterable[Diagnostic], folder: Path) -> Iterator[Diagnostic]:
-    """
-    Yield problems, those of a file that a link leads to outside of a folder as one that shows nothing of it.
-
-    Whoever may put a link into a dags folder, or look at Airflow's import errors, need not be one who may
-    read what Airflow can.
-    """
-    top = os.path.realpath(folder)
-    for source, group in groupby(problems, lambda found: found.source):
-        found, real = list(group), os.path.realpath(source)
-        if real.startswith(os.path.join(top, "")) or found[0].code == "unreadable-file":
-            yield from found
-            continue
-        count = f"{len(found)} problem{'' if len(found) == 1 else 's'}"
-        message = f"it is a link to {quote(real, 1000)}, outside of {quote(top, 1000)}, and has {count}"
-        command = f"pyrunner-airflow check {shlex.quote(source)}"
-        hint = f"{command} shows them to whoever may read that file"
-        yield problem("problems-elsewhere", Path(source), message, hint)

@@ -12,13 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, conf, get_parsing_context
+from airflow.sdk import DAG, get_parsing_context
 
 from pyrunner_airflow.dag.factory import PyRunnerDag, dag_id
-from pyrunner_airflow.discovery.building import build_dag, problem
-from pyrunner_airflow.discovery.folder import find_list, find_lists
+from pyrunner_airflow.discovery.budget import affordable
+from pyrunner_airflow.discovery.building import NoDag, build_dag, by_claim, duplicate, unknown_lists
+from pyrunner_airflow.discovery.elsewhere import problem
+from pyrunner_airflow.discovery.folder import find_list, find_lists, ignore_syntax
 from pyrunner_airflow.tasklist import Diagnostic, LstError
+from pyrunner_airflow.tasklist.files import ENDINGS
+from pyrunner_airflow.tasklist.lst import option_files
 
+_NO_TIME = (
+    "the smaller ones are loaded: make this one smaller, raise [core] dagbag_import_timeout, or give folders "
+    "a loader of their own"
+)
 log = logging.getLogger(__name__)
 
 
@@ -45,7 +53,7 @@ def load_lst_dags(module: dict[str, Any], folder: str | Path | None = None) -> N
 
 def show_lst_errors(module: dict[str, Any], folder: str | Path | None = None) -> None:
     """
-    Show the errors of all bad task lists as the import error of a module.
+    Show the errors of bad task lists, and options for lists that are not there, as a module's import error.
 
     :param module: the ``globals()`` of a file in the dags folder: not the one that loads the good lists.
     :param folder: where the lists lie; by default the folder of that file.
@@ -53,9 +61,12 @@ def show_lst_errors(module: dict[str, Any], folder: str | Path | None = None) ->
     top = _folder(module, folder)
     if _leave_to_importer(module, top):
         return
-    built = _build(_all_lists(top), top, module["__file__"])
+    paths = _all_lists(top)
     # Once each: a bad pyrunner.toml is a problem of every list that it holds for.
+    built = _build(paths, top, module["__file__"])
     diagnostics = dict.fromkeys(diagnostic for _, found in built for diagnostic in found)
+    files = dict.fromkeys(file for path in paths for file in option_files(str(path), top))
+    diagnostics.update(dict.fromkeys(unknown_lists(files, paths, top)))
     if diagnostics:
         module["pyrunner_airflow:errors"] = _BadLists(tuple(diagnostics))
 
@@ -68,7 +79,7 @@ class _BadLists(DAG):
         self._diagnostics = diagnostics
 
     def validate(self) -> None:
-        raise LstError(self._diagnostics)
+        raise NoDag(self._diagnostics)
 
 
 def _folder(module: dict[str, Any], folder: str | Path | None) -> Path:
@@ -93,22 +104,15 @@ def _lists_to_read(top: Path, wanted: str | None) -> list[Path]:
     """Return the one list whose DAG is wanted, or all of them if there is none."""
     if wanted is None:
         return _all_lists(top)
-    if found := find_list(top, f"{wanted}.lst", _ignore_syntax()):
+    named = (find_list(top, f"{wanted}{ending}", ignore_syntax()) for ending in ENDINGS)
+    if found := next(filter(None, named), None):
         return [found]
     paths = _all_lists(top)
     return [path for path in paths if dag_id(path) == wanted][:1] or paths
 
 
 def _all_lists(top: Path) -> list[Path]:
-    """Return the lists in the order in which they claim a DAG ID: the topmost first, then those named so."""
-    return sorted(
-        find_lists(top, _ignore_syntax()),
-        key=lambda path: (len(path.parts), path.stem != dag_id(path), path.as_posix()),
-    )
-
-
-def _ignore_syntax() -> str:
-    return str(conf.get("core", "dag_ignore_file_syntax", fallback="glob"))
+    return sorted(find_lists(top, ignore_syntax()), key=by_claim)
 
 
 def _build(
@@ -119,10 +123,14 @@ def _build(
     for path in paths:
         same = first.setdefault(dag_id(path), path)
         if same != path:
-            message = f"{same} has the same DAG ID {dag_id(path)!r}"
-            yield None, (problem("duplicate-dag-id", path, message, "rename one of the two files"),)
-            continue
+            yield None, (duplicate(path, same),)
+    left = set(first.values())
+    for path in affordable(first.values(), top):
+        left.remove(path)
         try:
             yield build_dag(path, top, dag_file), ()
         except LstError as error:
             yield None, error.diagnostics
+    for path in sorted(left):
+        message = f"the lists in {top} are too many or too large for the time that Airflow gives one file"
+        yield None, (problem("no-time", path, message, _NO_TIME),)

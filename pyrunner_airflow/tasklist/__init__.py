@@ -2,12 +2,24 @@
 
 from pyrunner_airflow.tasklist.diagnostics import Diagnostic, LstError, Severity
 from pyrunner_airflow.tasklist.lst import parse_lst, read_lst
-from pyrunner_airflow.tasklist.model import RUN_PARAMETERS, NotifyEmail, Options, TaskList, TaskRow
+from pyrunner_airflow.tasklist.model import (
+    FAILURE_KEY,
+    RUN_PARAMETERS,
+    AssetSchedule,
+    Notification,
+    NotifyEmail,
+    Options,
+    TaskList,
+    TaskRow,
+)
 
 __all__ = [
+    "FAILURE_KEY",
     "RUN_PARAMETERS",
+    "AssetSchedule",
     "Diagnostic",
     "LstError",
+    "Notification",
     "NotifyEmail",
     "Options",
     "Severity",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyrunner_airflow.tasklist.diagnostics import quote
 from pyrunner_airflow.tasklist.fields import Column
+from pyrunner_airflow.tasklist.templates import check_templates
 
 if TYPE_CHECKING:
     from pyrunner_airflow.tasklist.diagnostics import Problems
@@ -32,7 +33,7 @@ def check_characters(row: Row, problems: Problems) -> None:
     for index, field in enumerate(row.fields):
         if match := _CONTROL.search(field):
             place = row.place(index, match.start(), 1)
-            name = place.column_name or f"column {index + 1}"
+            name = row.called(Column(index)) if index < len(Column) else f"column {index + 1}"
             hint = "Remove it, or retype the field: such characters are invisible in most editors."
             message = f"{name} contains the control character {match[0]!a}"
             problems.error("control-character", place, message, hint)
@@ -55,11 +56,11 @@ def read_integer(
     if ENV_OPEN in text:
         refuse_env(row, column, problems)
     elif value is None and not _is_long_number(text):
-        message = f"{column.name} {quote(text)} is not a whole number"
+        message = f"{row.called(column)} {quote(text)} is not a whole number"
         hint = f"Write a number of {minimum} or higher."
         problems.error("invalid-integer", row.place(column), message, hint)
     else:
-        message = f"{column.name} {quote(text)} is out of range"
+        message = f"{row.called(column)} {quote(text)} is out of range"
         hint = f"Write a number from {minimum} to {maximum}."
         problems.error("integer-out-of-range", row.place(column), message, hint)
     return minimum - 1
@@ -123,10 +124,29 @@ def read_identifier(row: Row, column: Column, problems: Problems, example: str) 
         if _is_name(guess, column):
             hint = f"Did you mean {quote(guess)}? {hint}"
         kind = "a dotted name" if column is Column.MODULE_NAME else "a name"
-        message = f"{column.name} {quote(text)} is not {kind} that Python can import"
+        message = f"{row.called(column)} {quote(text)} is not {kind} that Python can import"
         problems.error("invalid-name", row.place(column), message, hint)
         return ""
     return text
+
+
+def read_retries(row: Row, problems: Problems) -> tuple[int, int]:
+    """Return MAX_ATTEMPTS and RETRY_WAIT_TIME."""
+    return (
+        read_integer(row, Column.MAX_ATTEMPTS, problems, 1, MAX_NUMBER, default=1),
+        read_integer(row, Column.RETRY_WAIT_TIME, problems, 0, MAX_NUMBER, default=0),
+    )
+
+
+def read_worker(row: Row, problems: Problems, templates: bool) -> tuple[str, str]:
+    """Return MODULE_NAME and WORKER_NAME; what the worker is given is checked too."""
+    module = read_identifier(row, Column.MODULE_NAME, problems, "the worker's module, such as workers")
+    worker = read_identifier(row, Column.WORKER_NAME, problems, "the name of a Worker class, such as Start")
+    check_env(row, Column.ARGUMENTS, problems)
+    check_env(row, Column.LOGFILE, problems)
+    if templates:
+        check_templates(row, problems)
+    return module, worker
 
 
 def check_env(row: Row, column: Column, problems: Problems) -> bool:
@@ -140,7 +160,7 @@ def check_env(row: Row, column: Column, problems: Problems) -> bool:
         else:
             code, fault, length = "env-not-closed", "is never closed", len(ENV_OPEN)
         place = row.place(column, match.start(), length)
-        message = f"{match[0][:length]} in {column.name} {fault}"
+        message = f"{match[0][:length]} in {row.called(column)} {fault}"
         problems.error(code, place, message, "Write $ENV{NAME}, with the name of a variable.")
     return well
 
@@ -148,7 +168,7 @@ def check_env(row: Row, column: Column, problems: Problems) -> bool:
 def refuse_env(row: Row, column: Column, problems: Problems) -> None:
     """Report ``$ENV{`` in a column that shapes the DAG."""
     offset = row.fields[column].index(ENV_OPEN)
-    message = f"{column.name} must not depend on the environment"
+    message = f"{row.called(column)} must not depend on the environment"
     hint = "Write the value itself. $ENV{NAME} stands in MODULE_NAME, WORKER_NAME, ARGUMENTS and LOGFILE, "
     hint += "because only the machine that runs the task knows its variables."
     problems.error("env-not-allowed", row.place(column, offset), message, hint)
@@ -177,4 +197,6 @@ def _is_name(text: str, column: Column) -> bool:
 def _require(row: Row, column: Column, problems: Problems, hint: str) -> None:
     """Report an empty column, unless the row is so short that it lacks the column altogether."""
     if column < row.width:
-        problems.error("missing-value", row.place(column), f"{column.name} is empty", hint + row.quote_note())
+        problems.error(
+            "missing-value", row.place(column), f"{row.called(column)} is empty", hint + row.quote_note()
+        )

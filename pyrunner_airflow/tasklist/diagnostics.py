@@ -22,7 +22,9 @@ _LOOK_ALIKES = {":": "\N{RATIO}", "#": "\N{MUSIC SHARP SIGN}"}
 # thousands of problems in one endless line would otherwise make an endless text.
 _SHOWN = 160
 # A file of some other kind has a problem in each of its thousands of lines.
-_DRAWN = 100
+MAX_SHOWN = 100
+# Of a file that goes with many lists, each of which has all of them.
+_MOST_OF_OTHERS = 1000
 # A near match costs a comparison with everything that is known. Whoever has more unknown names than this has
 # another problem than typing errors.
 NEAR_MATCHES = 10
@@ -96,9 +98,9 @@ class LstError(ValueError):
         drawn: list[str] = []
         for source, group in groupby(self.diagnostics, lambda problem: problem.source):
             found = list(group)
-            drawn += map(str, found[:_DRAWN])
-            if len(found) > _DRAWN:
-                drawn.append(f"{showable(source)}: {len(found) - _DRAWN} more: mend these first.")
+            drawn += map(str, found[:MAX_SHOWN])
+            if len(found) > MAX_SHOWN:
+                drawn.append(f"{showable(source)}: {len(found) - MAX_SHOWN} more: mend these first.")
         return "\n\n".join(drawn)
 
 
@@ -106,13 +108,17 @@ class Problems:
     """Collects the problems of a list and of the files that go with it, so that all are reported together."""
 
     def __init__(self, source: str, found: list[Diagnostic] | None = None) -> None:
-        self._source = source
+        self.source = source
         self._asked = 0
         self._found: list[Diagnostic] = [] if found is None else found
 
     def of(self, source: str) -> Problems:
         """Return a collector for another file, whose problems are reported with these."""
         return Problems(source, self._found)
+
+    def add(self, others: Problems) -> None:
+        """Report the first problems of another collector with these: nobody reads thousands."""
+        self._found += others._found[:_MOST_OF_OTHERS]
 
     def did_you_mean(self, name: str, known: Iterable[str], shown: Callable[[str], str] | None = None) -> str:
         """Ask about the first names alone."""
@@ -121,11 +127,15 @@ class Problems:
 
     def error(self, code: str, place: Place, message: str, hint: str) -> None:
         """Note an error."""
-        self._found.append(Diagnostic(Severity.ERROR, code, self._source, *place, message, hint))
+        self._found.append(self.diagnostic(code, place, message, hint))
+
+    def diagnostic(self, code: str, place: Place, message: str, hint: str = "") -> Diagnostic:
+        """Return an error."""
+        return Diagnostic(Severity.ERROR, code, self.source, *place, message, hint)
 
     def warning(self, code: str, place: Place, message: str, hint: str) -> None:
         """Note a warning."""
-        self._found.append(Diagnostic(Severity.WARNING, code, self._source, *place, message, hint))
+        self._found.append(Diagnostic(Severity.WARNING, code, self.source, *place, message, hint))
 
     @property
     def has_errors(self) -> bool:
@@ -136,7 +146,7 @@ class Problems:
         """Return everything as one error, what is wrong with the list itself first."""
 
         def order(problem: Diagnostic) -> tuple[bool, str, int, int]:
-            return problem.source != self._source, problem.source, problem.line, problem.column
+            return problem.source != self.source, problem.source, problem.line, problem.column
 
         return LstError(tuple(sorted(self._found, key=order)))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import date, time
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyrunner_airflow.tasklist.diagnostics import Place, Problems, quote
+from pyrunner_airflow.tasklist.diagnostics import Diagnostic, Place, Problems, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +29,8 @@ _TOKEN = (
     r"'[^'\n]*'|#[^\n]*|[\[{]|[\]}]|\n"
 )
 _POSITION = r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
+MAX_OPTIONS = 200_000
+"""How many characters a document may have: room for a folder of some thousand lists."""
 _LONG_NUMBER = r"[\d_]{4300}"
 # Tables in tables: no option needs them, Python's own limit is not far, and tomllib looks at each key that
 # leads to a table once for each of the keys before it.
@@ -49,33 +53,71 @@ class _Line(NamedTuple):
     def toml(self) -> str:
         return self.whole[self.offset :]
 
+    def place(self, text: str = "") -> Place:
+        """Return the place of a text in this line, or of all that it has of the document."""
+        text = text or self.toml.strip()
+        start = self.whole.index(text, self.offset)
+        return Place(self.number, start + 1, len(text), None, self.whole)
+
+
+class Origin(NamedTuple):
+    """What a document says, as it is written, and the file and the line that say it."""
+
+    value: Any
+    source: str
+    line: int
+
 
 class Document:
     """One TOML document, which knows where in its file each key stands."""
 
-    def __init__(self, problems: Problems, lines: Iterable[_Line]) -> None:
+    def __init__(self, problems: Problems, lines: Iterable[_Line] | _Text) -> None:
         self._problems = problems
-        self._lines = list(lines)
+        self._text = lines if isinstance(lines, _Text) else _Text(lines)
 
     def __bool__(self) -> bool:
-        return bool(self._lines)
+        return bool(self._text.lines)
+
+    def of(self, problems: Problems) -> Document:
+        """Return the same document with another collector for what is wrong with it."""
+        return Document(problems, self._text)
 
     def error(self, code: str, path: KeyPath, message: str, hint: str) -> None:
         """Report an error at a key."""
-        self._problems.error(code, self.place(path), message, hint)
+        self._problems.error(code, self._text.place(path), message, hint)
 
-    def report_unknown_list(self, name: str, known: Iterable[str]) -> None:
+    def diagnostic(self, code: str, path: KeyPath, message: str) -> Diagnostic:
+        """Return an error at a key without a hint, for whoever may find it later."""
+        return self._problems.diagnostic(code, self._text.place(path), message)
+
+    def origin(self, path: KeyPath) -> Origin:
+        """Return what the document says at a key, or around it, and where."""
+        value: Any = self.parse()
+        for key in path:
+            if not isinstance(value, dict):
+                break
+            value = value[key]
+        return Origin(value, self._problems.source, self._text.place(path).line)
+
+    def report_unknown_list(self, path: KeyPath, known: Iterable[str]) -> None:
         """Warn of a table that is named after a list which is not there."""
+        name = path[-1]
         message = f"these options are for no list: Airflow reads no {quote(name)} in this folder or below it"
         hint = self._problems.did_you_mean(name, known, quote)
         hint += "Name the table after a list's file, or after its path from the folder of this file."
-        self._problems.warning("unknown-list", self.place((name,)), message, hint)
+        self._problems.warning("unknown-list", self._text.place(path), message, hint)
 
     def parse(self) -> dict[str, Any]:
         """Return the document's values; {} if it is no TOML, which is reported."""
         import tomllib  # only lists with options pay for it
 
-        text = "\n".join(line.toml for line in self._lines)
+        text, lines = self._text.toml, self._text.lines
+        if len(text) > MAX_OPTIONS:
+            hint = (
+                f"Write {MAX_OPTIONS:,} characters at most; each folder may have a {OPTIONS_FILE} of its own."
+            )
+            self._report("the options are too long", hint)
+            return {}
         try:
             if not (text.count(".") >= _DEEPEST and re.search(_DEEP_KEY, text)):
                 values = tomllib.loads(text)
@@ -85,8 +127,8 @@ class Document:
         except tomllib.TOMLDecodeError as error:
             self._report_syntax(str(error))
         except ValueError:  # what int() says to more than 4,300 digits
-            line = next((line for line in self._lines if re.search(_LONG_NUMBER, line.toml)), self._lines[0])
-            self._report("a number is too long", "Write a shorter one.", self._point_at(line))
+            line = next((line for line in lines if re.search(_LONG_NUMBER, line.toml)), lines[0])
+            self._report("a number is too long", "Write a shorter one.", line.place())
         except RecursionError:
             self._report_depth()
         return {}
@@ -97,40 +139,48 @@ class Document:
         row, column = (int(number) for number in found.groups(default=0)) if found else (0, 0)
         if message.startswith("Cannot"):  # overwrite a value, declare a table twice: tomllib tells its end
             hint = "Remove one of the two, and write all options of a table below one heading."
-            self._report("this is there already", hint, self._point_at(self._lines[row - 1]))
+            self._report("this is there already", hint, self._text.lines[row - 1].place())
         else:
-            self._report(message, _HINTS.get(message, _HINT), self._point(row, column))
+            self._report(message, _HINTS.get(message, _HINT), self._text.point(row, column))
 
     def _report_depth(self) -> None:
         self._report("tables or arrays are nested too deeply", "No option needs that: write fewer brackets.")
 
     def _report(self, message: str, hint: str, place: Place | None = None) -> None:
-        self._problems.error("invalid-toml", place or self._point_at(self._lines[0]), message, hint)
+        self._problems.error("invalid-toml", place or self._text.lines[0].place(), message, hint)
+
+    def line_of_table(self, table: KeyPath) -> int | None:
+        """Return the line of a table's own heading; for () that of the first heading of all."""
+        headings = (line for path, line in self._text.headings if path == table or not table)
+        return next(headings, None)
+
+
+class _Text:
+    """The lines of a document, and where in them each key stands."""
+
+    def __init__(self, lines: Iterable[_Line]) -> None:
+        self.lines = list(lines)
+        self.toml = "\n".join(line.toml for line in self.lines)
 
     def place(self, path: KeyPath) -> Place:
         """Return where a key stands: its own line, that of something in it, or that of what it is in."""
         ends = range(len(path), 0, -1)
         return next((self._places[path[:end]] for end in ends if path[:end] in self._places), Place())
 
-    def line_of_table(self, table: KeyPath) -> int | None:
-        """Return the line of a table's own heading; for () that of the first heading of all."""
-        headings = (line for path, line in self._headings if path == table or not table)
-        return next(headings, None)
-
     @cached_property
     def _statements(self) -> list[_Line]:
         """The lines that begin a table or a value, not those in the midst of a value of several lines."""
         beginnings = [0]
         depth = number = 0
-        for token in re.finditer(_TOKEN, "\n".join(line.toml for line in self._lines)):
+        for token in re.finditer(_TOKEN, self.toml):
             number += token[0].count("\n")
             depth += (token[0] in "[{") - (token[0] in "]}")
             if token[0] == "\n" and not depth:
                 beginnings.append(number)
-        return [self._lines[number] for number in beginnings]
+        return [self.lines[number] for number in beginnings]
 
     @cached_property
-    def _headings(self) -> list[tuple[KeyPath, int]]:
+    def headings(self) -> list[tuple[KeyPath, int]]:
         tables = [line for line in self._statements if re.fullmatch(_TABLE, line.toml)]
         return [(_only_path(line.toml), line.number) for line in tables]
 
@@ -142,10 +192,10 @@ class Document:
         for line in self._statements:
             if heading := re.fullmatch(_TABLE, line.toml):
                 path = table = _only_path(line.toml)
-                place = self._point_at(line, heading[1])
+                place = line.place(heading[1])
             elif key := re.match(_KEY, line.toml):
                 path = (*table, *_only_path(f"{key[1]} = 0"))
-                place = self._point_at(line, key[1])
+                place = line.place(key[1])
             else:
                 continue
             exact[path] = place
@@ -153,18 +203,12 @@ class Document:
                 around.setdefault(path[:end], place)
         return around | exact
 
-    def _point(self, row: int, column: int) -> Place:
+    def point(self, row: int, column: int) -> Place:
         """Return a place given by tomllib: from 1, or 0 for the end of the document."""
-        line = self._lines[row - 1]
+        line = self.lines[row - 1]
         end = len(line.whole) + 1
         start = line.offset + column if row else end
         return Place(line.number, start, int(start < end), None, line.whole)
-
-    def _point_at(self, line: _Line, text: str = "") -> Place:
-        """Return the place of a text in a line, or of all that it has of the document."""
-        text = text or line.toml.strip()
-        start = line.whole.index(text, line.offset)
-        return Place(line.number, start + 1, len(text), None, line.whole)
 
 
 def front_matter(lines: Iterable[str], problems: Problems) -> Document:
@@ -185,6 +229,26 @@ def front_matter(lines: Iterable[str], problems: Problems) -> Document:
 def options_file(lines: Iterable[str], problems: Problems) -> Document:
     """Return the document that a ``pyrunner.toml`` is."""
     return Document(problems, (_Line(number, 0, line) for number, line in enumerate(lines, 1)))
+
+
+def to_toml(value: Any) -> str:
+    """Return a value as it stands in TOML."""
+    match value:
+        case dict():
+            pairs = (f"{to_key([str(key)])} = {to_toml(inner)}" for key, inner in value.items())
+            return f"{{ {', '.join(pairs)} }}"
+        case list():
+            return f"[{', '.join(map(to_toml, value))}]"
+        case str():
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
+        case date() | time():
+            return value.isoformat()
+    return repr(value).lower()  # true, 1, 1e-07, inf
+
+
+def to_key(path: Iterable[str]) -> str:
+    """Return the keys that lead to a value as one key of TOML."""
+    return ".".join(key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else to_toml(key) for key in path)
 
 
 def _is_too_deep(values: Any) -> bool:

@@ -58,6 +58,10 @@ class Row:
             self.fields += [""] * (_COLUMNS - self.width)
         self._starts: list[int] | None = None
 
+    def called(self, column: Column) -> str:
+        """Return how the file calls a column."""
+        return column.name
+
     def place(self, index: int, offset: int = 0, length: int | None = None) -> Place:
         """Return where a column stands, or `length` characters from `offset` on within it.
 

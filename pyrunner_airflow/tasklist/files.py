@@ -6,6 +6,9 @@ import errno
 import os
 import stat
 
+JSON_ENDING = ".json"
+ENDINGS = (".lst", JSON_ENDING)
+"""Of the names of task lists; a ``.json`` may be anybody's."""
 MOST_BYTES = 10_000_000
 """How large a file may be."""
 # To open a named pipe or a terminal would wait for another program, or make it that of this one.
@@ -21,14 +24,14 @@ _KINDS = {
 StrPath = str | os.PathLike[str]
 
 
-def read_file(path: StrPath) -> bytes:
+def read_file(path: StrPath, most: int = MOST_BYTES) -> bytes:
     """Return what is in a file.
 
-    Raises OSError if it can't be read, is no ordinary file, or is larger than `MOST_BYTES`.
+    Raises OSError if it can't be read, is no ordinary file, or has more than so many bytes.
     """
-    data = read_beginning(path, MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise OSError(errno.EFBIG, f"it is larger than {MOST_BYTES // 1_000_000} MB", os.fspath(path))
+    data = read_beginning(path, most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most / 1_000_000:g} MB", os.fspath(path))
     return data
 
 

@@ -5,35 +5,34 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from itertools import chain
+from functools import lru_cache
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyrunner_airflow.tasklist.columns import (
     MAX_ID,
-    MAX_NUMBER,
     check_characters,
-    check_env,
-    read_identifier,
     read_integer,
     read_parents,
+    read_retries,
     read_text,
+    read_worker,
 )
-from pyrunner_airflow.tasklist.diagnostics import Place, Problems, Severity, did_you_mean, quote
-from pyrunner_airflow.tasklist.documents import OPTIONS_FILE, front_matter, options_file
+from pyrunner_airflow.tasklist.diagnostics import Place, Problems, did_you_mean, quote
+from pyrunner_airflow.tasklist.documents import OPTIONS_FILE, front_matter
 from pyrunner_airflow.tasklist.fields import BOM, HEADER, Column, Row, split_arguments
 from pyrunner_airflow.tasklist.files import StrPath, read_file
 from pyrunner_airflow.tasklist.graph import check_graph
+from pyrunner_airflow.tasklist.json_tasks import is_json, read_tasks
 from pyrunner_airflow.tasklist.model import TaskList, TaskRow
 from pyrunner_airflow.tasklist.options import (
-    check_lists,
+    OptionsFile,
     check_sums,
     check_tasks,
     merge,
     read_front_matter,
-    read_sections,
 )
-from pyrunner_airflow.tasklist.templates import check_templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from pyrunner_airflow.tasklist.diagnostics import Diagnostic, LstError
     from pyrunner_airflow.tasklist.options import Section
 
+MAX_ROWS = 20_000
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ELSEWHERE = os.path.join(os.path.pardir, "")
 _SHELL_HEADER = "#SHELL"
@@ -50,14 +50,17 @@ _SHELL_ROW = HEADER.replace("MODULE_NAME|WORKER_NAME|ARGUMENTS", "pyrunner|Shell
 _PATH = re.compile(r"(?:[~.]{0,2}|\$ENV\{[^{}]*\})/[^,]*|(?:[\w.~-]+/)+[\w-]+\.\w+|[^,]*\.log")
 
 
-def read_lst(path: StrPath, options_folder: StrPath | None = None) -> TaskList:
+def read_lst(
+    path: StrPath, options_folder: StrPath | None = None, environment: str | None = None
+) -> TaskList:
     """Read a task list file, and the ``pyrunner.toml`` files that hold for it.
 
     options_folder: the topmost folder whose file counts; by default only the list's own.
+    environment: whose tables in these files count.
     Raises LstError if one of them can't be read, is not UTF-8, or has errors.
     """
     source = os.fspath(path)
-    return parse_lst(read_list_text(source), source, source, options_folder)
+    return parse_lst(read_list_text(source), source, source, options_folder, environment)
 
 
 def read_list_text(path: str) -> str:
@@ -71,57 +74,106 @@ def read_list_text(path: str) -> str:
 
 
 def parse_lst(
-    text: str, source: str = "<text>", path: StrPath | None = None, options_folder: StrPath | None = None
+    text: str,
+    source: str = "<text>",
+    path: StrPath | None = None,
+    options_folder: StrPath | None = None,
+    environment: str | None = None,
 ) -> TaskList:
     """Parse the text of a task list; `source` is what messages call it.
 
     path: where it lies, or would lie; without one no ``pyrunner.toml`` holds for it.
     options_folder: as for `read_lst`.
+    environment: as for `read_lst`.
     Raises LstError with every error and warning if there is an error.
     """
-    task_list, error = parse_as_far_as_possible(text, source, path, options_folder)
+    task_list, error = parse_as_far_as_possible(text, source, path, options_folder, lambda: environment)
     if error:
         raise error
     return task_list
 
 
 def parse_as_far_as_possible(
-    text: str, source: str, path: StrPath | None, options_folder: StrPath | None
+    text: str,
+    source: str,
+    path: StrPath | None,
+    options_folder: StrPath | None,
+    choose_environment: Callable[[], str | None],
 ) -> tuple[TaskList, LstError | None]:
     """Parse a list as `parse_lst` does; return also its errors and warnings, if there is an error.
 
+    choose_environment: returns the environment; only called if there are any.
     What could not be read is then empty, 0, or left out: IDs and parents need not fit together.
     """
     problems = Problems(source)
     lines = split_lines(text)
-    sections = read_front_matter(front_matter(lines, problems))
-    if path is not None:
-        sections += _read_options(os.fspath(path), options_folder, problems)
+    sections = read_sections(lines, path, options_folder, choose_environment, problems)
     options = merge(sections)
-    rows = list(_read_rows(lines, problems, options.templates))
-    if not rows:
-        hint = f"Write one row for each task:\n        {HEADER}"
-        problems.error("no-rows", Place(), "the list has no rows", hint)
-    check_graph(rows, problems)
-    _check_names(rows, problems)
-    ids = [task.id for _, task in rows if task.id]
-    check_tasks(sections, ids)
+    most = MAX_ROWS + 1
+    if is_json(text):
+        rows = read_tasks(text, problems, options.templates, most)
+    else:
+        rows = _read_list(lines, problems, options.templates, most)
+    ids = [task.id for task in rows if task.id]
+    if len(rows) > MAX_ROWS:  # what is said of rows that were not read is not wrong
+        hint = "Make several lists of it: a DAG of so many tasks keeps Airflow itself busy for very long."
+        message = f"the file can't be read: it has more than {MAX_ROWS} rows"
+        problems.error("unreadable-file", Place(), message, hint)
+    elif rows:
+        check_tasks(sections, ids)
     check_sums(sections, options, ids)
     found = problems.as_error()
-    task_list = TaskList(tuple(task for _, task in rows), source, found.diagnostics, options)
+    task_list = TaskList(tuple(rows[:MAX_ROWS]), source, found.diagnostics, options)
     return task_list, found if problems.has_errors else None
 
 
-def _read_options(path: str, options_folder: StrPath | None, problems: Problems) -> list[Section]:
-    sections = []
+def _read_list(lines: list[str], problems: Problems, templates: bool, most: int) -> list[TaskRow]:
+    """Return the rows of a list, or so many of them; report what is wrong."""
+    rows = list(islice(_read_rows(lines, problems, templates), most))
+    if not rows:
+        hint = f"Write one row for each task:\n        {HEADER}"
+        problems.error("no-rows", Place(), "the list has no rows", hint)
+    if len(rows) < most:
+        check_graph(rows, problems)
+    _check_names(rows, problems)
+    return [task for _, task in rows]
+
+
+def read_sections(
+    lines: list[str],
+    path: StrPath | None,
+    options_folder: StrPath | None,
+    choose_environment: Callable[[], str | None],
+    problems: Problems,
+) -> list[Section]:
+    """Return all options that hold for a list: those of the environment first, then the nearest ones."""
+    sections = read_front_matter(front_matter(lines, problems))
+    files = _read_options(os.fspath(path), options_folder, problems) if path is not None else {}
+    known = {name for options in files.values() for name in options.environments}
+    environment = choose_environment() if known else None
+    for file, options in files.items():
+        inner = os.path.relpath(os.fspath(path or ""), os.path.dirname(file))
+        sections += options.sections(inner, environment, problems.of(file))
+    if environment and environment not in known:
+        file, options = next(each for each in files.items() if each[1].environments)
+        options.report_unknown_environment(environment, known, problems.of(file))
+    return sorted(sections, key=lambda section: not section.is_of_environment)
+
+
+def _read_options(path: str, options_folder: StrPath | None, problems: Problems) -> dict[str, OptionsFile]:
+    found = {}
     for file in option_files(path, options_folder):
         try:
-            document = options_file(split_lines(read_file(file).decode()), problems.of(file))
+            found[file] = _options_file(file, read_file(file).decode())
         except (OSError, ValueError) as error:
             _report_unreadable(file, error, problems.of(file))
-        else:
-            sections += read_sections(document, os.path.relpath(path, os.path.dirname(file)))
-    return sections
+    return found
+
+
+@lru_cache(maxsize=1000)
+def _options_file(file: str, text: str) -> OptionsFile:
+    """Parse an options file: once for all lists that it holds for, as long as it says the same."""
+    return OptionsFile(file, split_lines(text))
 
 
 def find_unknown_lists(
@@ -134,12 +186,12 @@ def find_unknown_lists(
     """
     problems = Problems(file)
     with suppress(OSError, ValueError):  # which is told with the lists that it holds for
-        document = options_file(split_lines(read_file(file).decode()), problems)
+        options = _options_file(file, read_file(file).decode())
         folder = os.path.dirname(file)
         everywhere = chain(known, chain.from_iterable(map(find_lists, [folder])))
         paths = (os.path.relpath(path, folder) for path in everywhere)
-        check_lists(document, (path for path in paths if not path.startswith(_ELSEWHERE)))
-    return tuple(found for found in problems.as_error().diagnostics if found.severity is Severity.WARNING)
+        options.check_lists((path for path in paths if not path.startswith(_ELSEWHERE)), problems)
+    return problems.as_error().diagnostics
 
 
 def split_lines(text: str) -> list[str]:
@@ -184,18 +236,12 @@ def _read_row(row: Row, problems: Problems, old_shell: bool, templates: bool) ->
     check_characters(row, problems)
     id_ = read_integer(row, Column.ID, problems, 1, MAX_ID, default=None)
     parents = read_parents(row, problems)
-    attempts = read_integer(row, Column.MAX_ATTEMPTS, problems, 1, MAX_NUMBER, default=1)
-    wait = read_integer(row, Column.RETRY_WAIT_TIME, problems, 0, MAX_NUMBER, default=0)
+    attempts, wait = read_retries(row, problems)
     name = read_text(row, Column.PROCESS_NAME, problems)
     if old_shell:
         return TaskRow(id_, parents, attempts, wait, name, "", "", (), "", None, row.line)
     _check_width(row, problems)
-    module = read_identifier(row, Column.MODULE_NAME, problems, "the worker's module, such as workers")
-    worker = read_identifier(row, Column.WORKER_NAME, problems, "the name of a Worker class, such as Start")
-    check_env(row, Column.ARGUMENTS, problems)
-    check_env(row, Column.LOGFILE, problems)
-    if templates:
-        check_templates(row, problems)
+    module, worker = read_worker(row, problems, templates)
     text = row.fields[Column.ARGUMENTS]
     logfile = row.fields[Column.LOGFILE] or None
     arguments = split_arguments(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 RUN_PARAMETERS = ("exec_only", "norun", "from", "to", "cvar")
 """PyRunner's options for one run, which are parameters of every run in Airflow."""
+FAILURE_KEY = "pyrunner.failure"
+"""The XCom in which a failed task tells why it failed."""
 
 
 class TaskRow(NamedTuple):
@@ -24,6 +26,7 @@ class TaskRow(NamedTuple):
     arguments_text: ARGUMENTS unsplit and trimmed, with its quotes.
     logfile: None for an empty column.
     line: where the row stands in its file, from 1.
+    timeout: how many seconds an attempt may take, where the list is JSON; None for any.
     """
 
     id: int
@@ -37,6 +40,7 @@ class TaskRow(NamedTuple):
     arguments_text: str
     logfile: str | None
     line: int
+    timeout: int | None = None
 
 
 class NotifyEmail(NamedTuple):
@@ -47,10 +51,37 @@ class NotifyEmail(NamedTuple):
     on_fail: bool = True
 
 
+class Notification(NamedTuple):
+    """What of Airflow's or of its providers tells of the end of a run.
+
+    notifier: the import path of a class.
+    on: the end that is told, ``failed`` or ``succeeded``; None for both.
+    arguments: those of the class.
+    refused: the error of the list, but for its hint, where it is not to be had.
+    """
+
+    notifier: str
+    on: str | None
+    arguments: Mapping[str, Any]
+    refused: Diagnostic
+
+
+class AssetSchedule(NamedTuple):
+    """A schedule by Airflow's assets: a run starts when all of them were updated, or any; by their URIs."""
+
+    assets: list[str]
+    any: bool = False
+
+    def __str__(self) -> str:
+        """Return it as a person says it."""
+        return f"when {(' or ' if self.any else ' and ').join(self.assets)} was updated"
+
+
 class Options(NamedTuple):
     """What a list's front matter and its ``pyrunner.toml`` files say, put together; only what they say.
 
-    dag, default_args: Airflow's own arguments of a DAG, and of all its tasks.
+    dag, default_args: Airflow's own arguments of a DAG, and of all its tasks; but assets are their URIs, and
+        a schedule by them is an AssetSchedule.
     tasks: Airflow's own arguments of single tasks, by the ID of their row.
     timezone: of cron and of dates without one; None for Airflow's own.
     env: variables set after the profile.
@@ -69,6 +100,7 @@ class Options(NamedTuple):
     env: Mapping[str, str] = {}
     cvar: Mapping[str, Any] = {}
     notify_email: NotifyEmail | None = None
+    notify: Sequence[Notification] = ()
     templates: bool = True
     app_root: str | None = None
     cwd: str | None = None

@@ -13,15 +13,17 @@ import zoneinfo
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import partial
-from typing import Annotated, Any, Required
+from typing import Annotated, Any, Literal, Required
 
 from croniter import croniter
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PlainValidator,
+    Tag,
     TypeAdapter,
     with_config,
 )
@@ -29,7 +31,7 @@ from typing_extensions import TypedDict  # before Python 3.12 pydantic does not 
 
 from pyrunner_airflow.tasklist.columns import MAX_ID, MAX_NUMBER
 from pyrunner_airflow.tasklist.diagnostics import did_you_mean, quote
-from pyrunner_airflow.tasklist.model import RUN_PARAMETERS
+from pyrunner_airflow.tasklist.model import RUN_PARAMETERS, AssetSchedule
 
 # Airflow's, of airflow.sdk.
 _PRESETS = frozenset(
@@ -42,10 +44,30 @@ _MAX_DURATION = timedelta(days=10_000)
 # MySQL's timestamps end in January 2038. The end of a DAG is no timestamp there.
 _FIRST_YEAR, _LAST_START, _LAST_END = 1971, 2037, 2999
 _MAX_PARAMS = 100_000
+_MAX_URI = (
+    1000  # Airflow has room for 1,500; but it is name and URI, and PostgreSQL's index of both takes 2,704
+)
 _MAX_JSON_INTEGER = 2**63 - 1
-_LONGEST_ID = len(str(MAX_ID))
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
-_LINE_END_OR_TAB = re.compile("[\t\n\r\x85\u2028\u2029]")
+# What editors are told of a text that a function looks at: JSON Schema has nothing but patterns for it.
+_DURATION = (
+    r"^\+?(?=.*[1-9])(P([\d.,]+[YMWD])*(T([\d.,]+[HMS])+)?"
+    r"|(\d+ ?[dD]([aA][yY][sS]?)?,? ?)?\d{2,}:[0-5]\d(:[0-5]\d([.,]\d+)?)?|\d+ ?[dD]([aA][yY][sS]?)?)$"
+)
+_TO_2037 = r"^(197[1-9]|19[89]\d|20[0-2]\d|203[0-7])-\d\d-\d\d"
+_TO_2999 = r"^(197[1-9]|19[89]\d|2\d{3})-\d\d-\d\d"
+_CRON = (
+    r"^(@(once|continuous|hourly|daily|midnight|weekly|monthly|quarterly|yearly|annually)|\S+(\s+\S+){4,6})$"
+)
+_TASK_ID = rf"^(0|[1-9][0-9]{{0,{len(str(MAX_ID)) - 1}}})$"
+_CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f"
+_LINE_ENDS_AND_TABS = r"\t\n\r\x85\u2028\u2029"
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+_LINE_END_OR_TAB = re.compile(f"[{_LINE_ENDS_AND_TABS}]")
+# As Airflow takes them; without what it can't take apart (brackets), and what it drops (a password, a
+# fragment, a slash at the end): two names of what is one URI then are a conflict.
+_URI = r"(?!airflow:)[a-z][a-z0-9+.-]*://(?![^/]*:[^/]*@)[!\"$-Z\\^-~]*[!\"$-.0-Z\\^-~]"
+_DOTTED = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+"
+_ADDRESS = r"[^\s@<>,;]+@[^\s@<>,;]+"  # as a host may have one without a dot: root@localhost
 
 
 def _text(text: str) -> str:
@@ -164,23 +186,62 @@ def _param_name(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    if not re.fullmatch(rf"{_ADDRESS}|[^@<>,;]*<{_ADDRESS}>", text):
+        what = "ops@example.com or Operations <ops@example.com>, several as [..., ...]"
+        raise ValueError(f"{quote(text)} is no mail address: write one like {what}.")
+    return text
+
+
+def _uri(text: str) -> str:
+    if not re.fullmatch(_URI, text):
+        hint = "in ASCII, and without blanks, brackets, #, a password or a slash at its end"
+        raise ValueError(f"{quote(text)} is no asset's URI: write one like s3://lake/orders, {hint}.")
+    return text
+
+
+def _import_path(text: str) -> str:
+    if not re.fullmatch(_DOTTED, text):
+        example = "airflow.providers.slack.notifications.slack_webhook.SlackWebhookNotifier"
+        raise ValueError(f"{quote(text)} is no import path: write one like {example}.")
+    return text
+
+
 def _task_id(text: str) -> str:
-    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID):
+    if not re.fullmatch(_TASK_ID, text):  # with 01 there would be two tables for one row
         raise ValueError(f"[tasks.<ID>] is named after the ID of a row, not {quote(text)}.")
     return text
 
 
+def _access(value: Any) -> Any:
+    return {"DAGs": value} if isinstance(value, list) else value
+
+
 _parse_duration = TypeAdapter(timedelta).validate_strings
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+_Seconds = Annotated[float, Field(gt=0, le=_MAX_DURATION.total_seconds())]
+_DurationText = Annotated[str, Field(pattern=_DURATION, examples=["PT1H30M"])]
+Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=_Seconds | _DurationText)]
 """Seconds, ``01:30:00`` or ISO 8601's ``PT1H30M``."""
 Count = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
-StartDate = Annotated[Any, PlainValidator(partial(_moment, last_year=_LAST_START))]
-"""A ``date`` or a ``datetime``."""
-EndDate = Annotated[Any, PlainValidator(partial(_moment, last_year=_LAST_END))]
-Name = Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_line)]
-Tag = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_line)]
-Path = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_line)]
+_StartText = Annotated[str, Field(pattern=_TO_2037, examples=["2026-01-31T06:00:00"])]
+_EndText = Annotated[str, Field(pattern=_TO_2999, examples=["2026-01-31T06:00:00"])]
+StartDate = Annotated[Any, PlainValidator(partial(_moment, last_year=_LAST_START), _StartText)]
+"""A ``date`` or a ``datetime``; editors take both for texts."""
+EndDate = Annotated[Any, PlainValidator(partial(_moment, last_year=_LAST_END), _EndText)]
+_TEXT: dict[str, Any] = {"pattern": f"^[^{_CONTROLS}]*$"}
+_LINE = Field(json_schema_extra={"pattern": f"^[^{_CONTROLS}{_LINE_ENDS_AND_TABS}]*$"})
+Name = Annotated[str, Field(min_length=1, max_length=250), _LINE, AfterValidator(_line)]
+_IMPORT_PATH: dict[str, Any] = {"pattern": f"^{_DOTTED}$"}
+_MAIL: dict[str, Any] = {"pattern": f"^({_ADDRESS}|[^@<>,;]*<{_ADDRESS}>)$"}
+Address = Annotated[Name, Field(json_schema_extra=_MAIL), AfterValidator(_address)]
+DagTag = Annotated[str, Field(min_length=1, max_length=100), _LINE, AfterValidator(_line)]
+_URI_PATTERN: dict[str, Any] = {"pattern": f"^{_URI}$"}
+Uri = Annotated[str, Field(max_length=_MAX_URI, json_schema_extra=_URI_PATTERN), AfterValidator(_uri)]
+Uris = Annotated[list[Uri], Field(min_length=1, max_length=100)]
+Path = Annotated[str, Field(min_length=1, max_length=4000), _LINE, AfterValidator(_line)]
 ParamName = Annotated[Name, AfterValidator(_param_name)]
+_Backoff = bool | Annotated[float, Field(ge=0, le=MAX_NUMBER)]
+TaskId = Annotated[str, Field(json_schema_extra={"pattern": _TASK_ID}), AfterValidator(_task_id)]
 VariableName = Annotated[str, Field(max_length=250, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
@@ -194,7 +255,7 @@ class TaskOptions(TypedDict, total=False):
     priority_weight: Annotated[int, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)]
     executor: Name
     execution_timeout: Duration
-    retry_exponential_backoff: Annotated[bool | float, PlainValidator(_backoff)]
+    retry_exponential_backoff: Annotated[bool | float, PlainValidator(_backoff, _Backoff)]
     max_retry_delay: Duration
     depends_on_past: bool
     run_as_user: Name
@@ -210,52 +271,112 @@ class RowPyRunnerOptions(TypedDict, total=False):
 class RowOptions(TaskOptions, total=False):
     """``[tasks.<ID>]``: arguments of one task, and the table below them."""
 
+    # Not of all tasks: Airflow 3.3 answers 500 for the details of a DAG whose default_args hold an asset.
+    outlets: Uris
     pyrunner: RowPyRunnerOptions
+
+
+_Addresses = Address | list[Address]
+
+
+def _names(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
 
 
 class NotifyEmailOptions(TypedDict, total=False):
     """``notify_email``: who gets a mail when a run ends, and after which end; PyRunner's ``email``."""
 
-    to: Required[list[Name]]
+    to: Required[Annotated[list[Address], BeforeValidator(_names, json_schema_input_type=_Addresses)]]
     on_success: bool
     on_fail: bool
 
 
 def _notify_email(value: Any) -> Any:
-    table = value if isinstance(value, dict) else {"to": value}
-    return {**table, "to": [table["to"]]} if isinstance(table.get("to"), str) else table
+    return value if isinstance(value, dict) else {"to": value}
+
+
+@with_config(ConfigDict(extra="allow", strict=True))
+class NotifierOptions(TypedDict, total=False):
+    """``notify``: a notifier by its import path, the end of a run that it tells, and its arguments."""
+
+    notifier: Required[Annotated[Name, Field(json_schema_extra=_IMPORT_PATH), AfterValidator(_import_path)]]
+    on: Literal["failed", "succeeded"]
 
 
 class PyRunnerOptions(RowPyRunnerOptions, total=False):
     """``[pyrunner]``: what Airflow has no argument for."""
 
-    timezone: Annotated[str, AfterValidator(_time_zone)]
+    timezone: Annotated[str, Field(examples=["Europe/Berlin"]), AfterValidator(_time_zone)]
     env: Annotated[dict[VariableName, str], AfterValidator(_with_good_texts)]
     cvar: Annotated[dict[Name, Any], AfterValidator(_with_good_texts)]
-    notify_email: Annotated[NotifyEmailOptions, BeforeValidator(_notify_email)]
+    notify_email: Annotated[
+        NotifyEmailOptions,
+        BeforeValidator(_notify_email, json_schema_input_type=_Addresses | NotifyEmailOptions),
+    ]
+    notify: Annotated[
+        list[Annotated[NotifierOptions, AfterValidator(_with_good_texts)]], Field(max_length=100)
+    ]
     templates: bool
     app_root: Path
     cwd: Path
+
+
+_OfDags = Literal["can_read", "can_edit", "can_delete"]
+_OfRuns = Literal["can_read", "can_create", "can_delete", "menu_access"]
+AccessOptions = TypedDict(
+    "AccessOptions",
+    {
+        "DAGs": Annotated[list[_OfDags], AfterValidator(set)],
+        "DAG Runs": Annotated[list[_OfRuns], AfterValidator(set)],
+    },
+    total=False,
+)
+AccessOptions.__doc__ = """A role in ``access_control``: what it may do with the DAG, and with its runs."""
+Access = Annotated[
+    AccessOptions, BeforeValidator(_access, json_schema_input_type=list[_OfDags] | AccessOptions)
+]
+
+
+class AssetScheduleOptions(TypedDict, total=False):
+    """``schedule = { assets = [...] }``: a run starts when all of these assets were updated, or any."""
+
+    assets: Required[Uris]
+    any: bool
+
+
+TEXT, TABLE = "[text]", "[table]"
+"""What a schedule may be: these stand in the path to what is wrong with one."""
+_Cron = Annotated[
+    str,
+    Field(json_schema_extra={"pattern": _CRON}, examples=["0 6 * * *", "@daily"]),
+    AfterValidator(_schedule),
+    Tag(TEXT),
+]
+_ByAssets = Annotated[AssetScheduleOptions, AfterValidator(lambda table: AssetSchedule(**table)), Tag(TABLE)]
 
 
 @with_config(ConfigDict(extra="forbid", strict=True))  # for the tables in it, too
 class DagOptions(TypedDict, total=False):
     """A whole document: arguments of Airflow's DAG, and the tables below them."""
 
-    description: Annotated[str, Field(max_length=10_000), AfterValidator(_text)]
-    schedule: Annotated[str, AfterValidator(_schedule)]
+    description: Annotated[str, Field(max_length=10_000, json_schema_extra=_TEXT), AfterValidator(_text)]
+    schedule: Annotated[
+        _Cron | _ByAssets, Discriminator(lambda value: TABLE if isinstance(value, dict) else TEXT)
+    ]
     start_date: StartDate
     end_date: EndDate
     catchup: bool
     max_active_runs: Count
     max_active_tasks: Count
     dagrun_timeout: Duration
-    tags: Annotated[list[Tag], Field(max_length=100)]
+    tags: Annotated[list[DagTag], Field(max_length=100)]
     params: Annotated[dict[ParamName, Any], AfterValidator(_params)]
     is_paused_upon_creation: bool
     rerun_with_latest_version: bool
+    # FAB's names: one that it does not know would be an import error of all lists on Airflow 3.3.
+    access_control: dict[Name, Access]
     default_args: TaskOptions
-    tasks: dict[Annotated[str, AfterValidator(_task_id)], RowOptions]
+    tasks: dict[TaskId, RowOptions]
     pyrunner: PyRunnerOptions
 
 

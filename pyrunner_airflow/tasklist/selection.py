@@ -13,17 +13,28 @@ def kept_by(graph: Graph, ids: Iterable[int], params: Mapping[str, Any]) -> dict
 
     graph: the rows by ID, and whatever else stands between them, each with what stands directly above it.
     """
-    only, without, below, above = (params.get(name) for name in ("exec_only", "norun", "from", "to"))
+    only, without, first, last = (params.get(name) for name in ("exec_only", "norun", "from", "to"))
     kept: dict[str, set[Any]] = {}
     if only is not None:
         kept["exec_only"] = set(map(int, only))
     if without:
         kept["norun"] = set(ids).difference(map(int, without))
-    if below is not None:
-        kept["from"] = _all_from(below, _upside_down(graph))
-    if above is not None:
-        kept["to"] = _all_from(above, graph)
+    if first is not None:
+        kept["from"] = below(graph, first)
+    if last is not None:
+        kept["to"] = _all_from(last, graph)
     return kept
+
+
+def left_out_of(graph: Graph, ids: Iterable[int], params: Mapping[str, Any]) -> set[int]:
+    """Return the rows that the parameters of a run leave out."""
+    rows = set(ids)
+    return rows - rows.intersection(*kept_by(graph, rows, params).values())
+
+
+def below(graph: Graph, row: Any) -> set[Any]:
+    """Return a row, and all that stands below it."""
+    return _all_from(row, _upside_down(graph))
 
 
 def _all_from(start: int, graph: Graph) -> set[Any]:

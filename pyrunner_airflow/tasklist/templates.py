@@ -38,7 +38,7 @@ def _check(row: Row, column: Column, offset: int, item: str, template: str, prob
         return
     unclosed = _unclosed(template)
     place = row.place(column, offset, len(item))
-    message = f"{column.name}: {quote(template)} is no valid Jinja template: {reason}"
+    message = f"{row.called(column)}: {quote(template)} is no valid Jinja template: {reason}"
     hint = unclosed and column is Column.ARGUMENTS and _cut_hint(item, place, _CLOSING[unclosed])
     hint = hint or _literal_hint(column, unclosed or opening[0])
     problems.error("invalid-template", place, message, hint)

@@ -15,9 +15,13 @@ from .kinds import ZONE, ZONE_NAME, Kind, Refused, fits, shown
 # A type of which pyarrow before 14.0.1 unpickles columns (CVE-2023-47248), as a file has it: in base64, and
 # without the characters that depend on what stands around it.
 _EXECUTED = [base64.b64encode(b" " * shift + b"arrow.py_extension_type")[4:-4] for shift in range(3)]
-_FOREIGN = re.compile(r"extension<(?!arrow\.|pandas\.)")  # types of other libraries, which may unpickle too
+_TEXT = re.compile(r"(dictionary<values=)?(large_)?(string|binary)\b")
+_OBJECT = re.compile(r"date|decimal|time\d")  # one of Python's for each row
+# Of one short value a row, or a text; and no type of another library, which may unpickle what it holds.
+_FLAT = re.compile(r"(?!.*(list|struct|map|union|fixed|view|extension<(?!pandas\.period))).*")
 # Without a time zone that is a file of any path, and without a text that pandas reads for ever.
 _DTYPES = [{"numpy_type": re.compile(r"(?!.*dateutil/).{,200}")}, ...]
+_PACKED = ("SNAPPY", "UNCOMPRESSED")  # others make thousands of bytes of one
 MAX_BYTES = 2**30  # of memory, for one array or frame
 
 
@@ -33,17 +37,15 @@ def _dump_array(value: Any) -> list[Any]:
 
 
 def _load_array(data: list[Any]) -> Any:
-    content, is_aligned = data
-    array = import_module("numpy.lib.format").read_array(io.BytesIO(content), allow_pickle=False)
+    array = import_module("numpy.lib.format").read_array(io.BytesIO(data[0]), allow_pickle=False)
     _check_size(math.prod(length or 1 for length in array.shape) * (array.itemsize or 1))
-    if is_aligned:  # which the file does not tell
-        fields = import_module("numpy.lib.recfunctions")
-        return array.view(fields.repack_fields(array.dtype, align=True))
-    return array
+    repack = import_module("numpy.lib.recfunctions").repack_fields
+    return array.view(repack(array.dtype, align=True)) if data[1] else array  # which the file does not tell
 
 
 def _check_array(value: Any, back: Any) -> None:
-    if repr(value.dtype) != repr(back.dtype) or value.dtype.metadata != back.dtype.metadata:
+    told = [(repr(one.dtype), one.dtype.metadata) for one in (value, back) if one is not None]
+    if told[0] != told[-1]:
         instead = "store .astype(...) of it, or numpy.lib.recfunctions.repack_fields(...)"
         raise Refused(f"whose dtype would come back different: {instead}")
 
@@ -51,16 +53,20 @@ def _check_array(value: Any, back: Any) -> None:
 def _from_parquet(content: bytes) -> Any:
     if any(form in content for form in _EXECUTED):
         raise ValueError("it has a column of which pyarrow may run code")
-    parquet, compute = import_module("pyarrow.parquet"), import_module("pyarrow.compute")
-    file = parquet.ParquetFile(io.BytesIO(content))
-    schema, told = file.schema_arrow, file.schema_arrow.pandas_metadata or {"columns": []}
-    if _FOREIGN.search(str(schema)) or not fits(told["columns"] + told.get("column_indexes", []), _DTYPES):
-        raise ValueError("it has a column of which pandas may run code or open files")
-    size = 8 * file.metadata.num_rows * len(schema)
+    file = import_module("pyarrow.parquet").ParquetFile(io.BytesIO(content))
+    schema, groups = file.schema_arrow, map(file.metadata.row_group, range(file.metadata.num_row_groups))
+    types, told = [*map(str, schema.types)], schema.pandas_metadata or {"columns": []}
+    texts = [name for name, cls in zip(schema.names, types) if _TEXT.match(cls)]
+    is_known = texts == [c.path for c in file.schema if c.physical_type == "BYTE_ARRAY"]
+    is_known &= all(map(_FLAT.fullmatch, types)) and all(c.length <= 32 for c in file.schema)  # of a Decimal
+    is_known &= all(group.column(i).compression in _PACKED for group in groups for i in range(len(types)))
+    if not is_known or not fits(told["columns"] + told.get("column_indexes", []), _DTYPES):
+        raise ValueError("it has a column of which pandas may run code, open files or take all memory")
+    size = file.metadata.num_rows * sum(128 if _OBJECT.match(cls) else 8 for cls in types)
     _check_size(size)
+    compute = import_module("pyarrow.compute")
     # A text may be stored once for many rows: what it takes is counted before it is written into them.
-    texts = [c.path for c in file.schema if c.physical_type == "BYTE_ARRAY" and c.path in schema.names]
-    for batch in parquet.ParquetFile(io.BytesIO(content), read_dictionary=texts).iter_batches():
+    for batch in type(file)(io.BytesIO(content), read_dictionary=schema.names).iter_batches():
         for column, cls in zip(batch.columns, schema.types):
             if column.type != cls:
                 column = compute.binary_length(column.dictionary).take(column.indices)
@@ -78,9 +84,6 @@ def _dump_frame(frame: Any) -> dict[str, Any]:
         parquet = bare.to_parquet(engine="pyarrow")
     except ImportError as error:
         raise Refused("which travels as Parquet: install pyarrow beside pandas") from error
-    except Exception:  # whatever pyarrow raises
-        _check_frame(bare, None)
-        raise
     return {"freq": freq, "attrs": frame.attrs, "parquet": parquet}
 
 
@@ -95,7 +98,6 @@ def _load_frame(data: dict[str, Any]) -> Any:
 def _is_same_frame(frame: Any, other: Any) -> bool:
     with suppress(AssertionError):
         import_module("pandas.testing").assert_frame_equal(frame, other, check_exact=True, check_freq=True)
-        # A list in a cell is to pandas the same as an array.
         cells = [[c.tolist() for _, c in one.items() if c.dtype == object] for one in (frame, other)]
         return repr(cells[0]) == repr(cells[1])
     return False
@@ -104,8 +106,10 @@ def _is_same_frame(frame: Any, other: Any) -> bool:
 def _check_frame(frame: Any, back: Any) -> None:
     if back is not None and _is_same_frame(frame, back):
         return
+    what = "index or column labels"
+    instead = "store .reset_index() of it, with a text of its own over each column"
     for position, (label, dtype) in enumerate(zip(frame.columns, frame.dtypes)):
-        column = frame.iloc[:, [position]].reset_index(drop=True).set_axis(["x"], axis=1)
+        column = import_module("pandas").DataFrame({"x": frame.iloc[:, position].array})
         with suppress(Exception):  # whatever pyarrow raises
             if _is_same_frame(column, _from_parquet(column.to_parquet(engine="pyarrow"))):
                 continue
@@ -113,9 +117,6 @@ def _check_frame(frame: Any, back: Any) -> None:
         what = f"column {shown(label)} ({dtype} of {types:.100})"
         instead = "convert it, for example with .astype(str), or store .to_dict() of the frame"
         break
-    else:
-        what = "index or column labels"
-        instead = "store .reset_index() of it, with a text of its own over each column"
     raise Refused(f"whose {what} would come back different: {instead}")
 
 
@@ -134,20 +135,17 @@ def _dump_timestamp(value: Any) -> list[Any]:
 
 
 def _load_timestamp(data: list[Any]) -> Any:
-    text, zone = data
-    moment = import_module("pandas").Timestamp(import_module("numpy").datetime64(text))
-    return moment if zone is None else moment.tz_localize("UTC").tz_convert(zone)
+    moment = import_module("pandas").Timestamp(import_module("numpy").datetime64(data[0]))
+    return moment if data[1] is None else moment.tz_localize("UTC").tz_convert(data[1])
 
 
-_ARRAY = [bytes, bool]
+_ARRAY, _SERIES = [bytes, bool], [object, "pandas.DataFrame"]
 _FRAME = {"freq": (None, re.compile(r"[\w+.-]{1,50}", re.ASCII)), "attrs": dict, "parquet": bytes}
 KINDS: dict[str, Kind] = {
     "numpy.ndarray": Kind(_ARRAY, _dump_array, _load_array, _check_array),
     "numpy.generic": Kind(_ARRAY, _dump_array, lambda d: _load_array(d)[()], _check_array),
     "pandas.DataFrame": Kind(_FRAME, _dump_frame, _load_frame, _check_frame),
-    "pandas.Series": Kind(
-        [object, "pandas.DataFrame"], lambda v: [v.name, v.to_frame("values")], _load_series
-    ),
+    "pandas.Series": Kind(_SERIES, lambda v: [v.name, v.to_frame("values")], _load_series),
     "pandas.Timestamp": Kind([str, (*ZONE, ZONE_NAME)], _dump_timestamp, _load_timestamp),
     "pandas.Timedelta": Kind(
         ["numpy.timedelta64"], lambda v: [v.asm8], lambda d: import_module("pandas").Timedelta(*d)

@@ -161,6 +161,7 @@ class _Encoder:
         except (Refused, ContextValueError):
             raise
         except Exception as error:  # whatever the object's own methods raise
+            kind.check(value, None)
             raise Refused(f"{_CANNOT} ({shown(error, 200)}): {HINT}") from error
         return {TAG: name, VALUE: made_of}
 
@@ -219,10 +220,8 @@ def _kind_of(value: Any) -> str:
     name = TYPES.get(cls) or library_name(cls)
     if name in _KINDS:
         return name
-    if isinstance(value, Enum):
-        return "enum"
-    if is_a(cls, "numpy.generic"):
-        return "numpy.generic"
+    if isinstance(value, Enum) or is_a(cls, "numpy.generic"):
+        return "enum" if isinstance(value, Enum) else "numpy.generic"
     for base in cls.__mro__:
         if base in TYPES or base is list:
             raise Refused(f"which would come back as its base: store {base.__name__}(...) of it")

@@ -44,7 +44,7 @@ class Kind(NamedTuple):
     load: Callable[[Any], Any]
     """Makes the value again of what fits :attr:`shape`."""
     check: Callable[[Any, Any], object] = lambda value, back: None
-    """Raises :class:`Refused` if what comes back of a value is of its type but not the same."""
+    """Raises :class:`Refused` if what comes back of a value, if anything does, is not the same."""
 
     def make(self, data: Any) -> Any:
         """Return the value that is made of this, or raise any exception."""

@@ -14,7 +14,7 @@ from enum import Enum, Flag
 from fnmatch import fnmatchcase
 from functools import partial
 from types import MemberDescriptorType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 from .kinds import Kind, Refused, full_name, is_a
 
@@ -25,8 +25,8 @@ _OPTION = "[core] allowed_deserialization_classes"
 class Allowed(NamedTuple):
     """The classes that may be loaded, as Airflow's configuration names them."""
 
-    globs: list[str]
-    patterns: list[str]
+    globs: Sequence[str] = ()
+    patterns: Sequence[str] = ()
 
     def allows(self, name: str) -> bool:
         """Say whether the class of this name may be loaded."""
@@ -52,7 +52,8 @@ def _attributes(model: Any) -> dict[str, Any]:
     return {**slots, **getattr(model, "__dict__", {})}
 
 
-def _find(allowed: Allowed, address: str) -> Any:
+def find_class(allowed: Allowed, address: str) -> Any:
+    """Return a class, without asking an object that is none for anything; raises ValueError, ImportError."""
     module_name, name = address.split(":")
     if module_name not in sys.modules and not allowed.allows(f"{module_name}.{name}"):
         raise ValueError(f"import {module_name} in the worker's module, or add the class {name} to {_OPTION}")
@@ -68,7 +69,7 @@ def _find(allowed: Allowed, address: str) -> Any:
 
 
 def _load_enum(allowed: Allowed, data: list[Any]) -> Any:
-    cls = _find(allowed, data[0])
+    cls = find_class(allowed, data[0])
     if not issubclass(cls, Enum) or type(data[1]) is not (int if issubclass(cls, Flag) else str):
         raise ValueError(f"{full_name(cls)} is no such Enum")
     return cls(data[1]) if issubclass(cls, Flag) else cls[data[1]]
@@ -83,7 +84,7 @@ def _dump_model(allowed: Allowed, value: Any) -> dict[str, Any]:
 
 
 def _load_model(allowed: Allowed, data: dict[str, Any]) -> Any:
-    cls = _find(allowed, data.pop("class"))
+    cls = find_class(allowed, data.pop("class"))
     names = field_names(cls) if allowed.allows(full_name(cls)) else None
     if names is None:
         raise ValueError(f"{full_name(cls)} is no dataclass, attrs class or pydantic model of {_OPTION}")

@@ -7,21 +7,22 @@ import re
 from datetime import datetime
 from typing import Callable, Mapping, NamedTuple
 
-_TRACED = re.compile(r"(?:^|[\s+])(\w+)=('[^'\n]*'|\S+)", re.MULTILINE)
-"""An assignment as ``set -x`` prints it."""
 _ENV_REFERENCE = re.compile(r"\$ENV\{(?![%#])([^{}]*)\}")  # not where a template's tag begins
 
 # PyRunner sources the profile once a job, an Airflow run once a task: the run's own time, in place of now,
 # gives all of a run's tasks the same values. See clock.bash, which bash reads before it sources the profile.
 _CLOCK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clock")
 # That its last command fails is no error (`[ -f extra ] && . extra`), even under the profile's own `set -e`:
-# it has done its part when the profile returns.
+# it has done its part when the profile returns. What comes after that must work whatever functions it
+# defines and whatever PATH is; and what it prints at EXIT is not to be among the variables.
 _SOURCE_PROFILE = r"""
 trap '((${#BASH_SOURCE[@]})) || set +e' RETURN
 source "$PYRUNNER_PROFILE" >&2
 if (($? != 0)); then "$BASH" -O extglob -n "$PYRUNNER_PROFILE" 2>/dev/null || exit; fi
-env -0
+/usr/bin/env -0
+exec >&2
 """
+_HIDDEN = "what `set -x` prints is not shown, since it would show secrets: try the profile by hand"
 
 
 class AppError(Exception):
@@ -77,15 +78,13 @@ def app_environment(
     app: App,
     run: Run,
     writable_folder: str,
-    warn: Callable[[str], None],
-    mask: Callable[[Mapping[str, str]], object] = dict,
+    tell: Callable[[Mapping[str, str], str], object],
 ) -> dict[str, str]:
     """
     Return the ``APP_*`` variables of a run: the defaults, the profile's above them, and the run's own.
 
     :param writable_folder: where logs and temporary files of an app without a profile go.
-    :param warn: told what the profile printed.
-    :param mask: told first which variables it has set, that what it printed may show.
+    :param tell: told what the profile printed: the variables it has set, which that may show, and the text.
     :raises AppError: if the profile cannot be sourced.
     """
     own = {"APP_RUN_ID": run.run_id, "APP_LOGICAL_DATE": run.logical_date}
@@ -99,7 +98,7 @@ def app_environment(
         "APP_LOG_DIR": os.path.join(log_folder, datetime.fromtimestamp(run.time).strftime("%Y-%m-%d")),
     }
     environment = {**os.environ, **own}
-    from_profile = _source_profile(app, environment, run.time, warn, mask) if app.profile else {}
+    from_profile = _source_profile(app, environment, run.time, tell) if app.profile else {}
     return {**defaults, **from_profile, **own}
 
 
@@ -107,41 +106,53 @@ def _source_profile(
     app: App,
     environment: Mapping[str, str],
     run_time: float,
-    warn: Callable[[str], None],
-    mask: Callable[[Mapping[str, str]], object],
+    tell: Callable[[Mapping[str, str], str], object],
 ) -> dict[str, str]:
     """Let bash source the profile; return the variables it leaves whose names start with ``APP_``."""
-    import subprocess  # with which a linter has nothing to do
-    import tempfile
+    status, variables, printed = _run_bash(app, {**environment, **_clock(environment, run_time)})
+    if not variables:
+        raise AppError(
+            f"{app.profile} does not come to its end (exit {status}): {printed or 'it printed nothing'}. A "
+            "profile is sourced, so that `exit`, `exec`, a failure under `set -e` and a syntax error end "
+            "everything: leave it by `return`, and try it by `bash -c 'source app_profile; env'`"
+        )
+    pairs = [variable.partition("=") for variable in variables]
+    if printed:
+        changed = {name: value for name, _, value in pairs if environment.get(name) != value}
+        tell(changed, f"{app.profile} printed: {printed}")
+    # What it made of PATH, too, is for the workers: their clock is the real one.
+    return {name: value.replace(f"{_CLOCK}:", "") for name, _, value in pairs if name.startswith("APP_")}
 
-    own = {"PYRUNNER_PROFILE": str(app.profile), **_clock(environment, run_time)}
+
+def _run_bash(app: App, environment: Mapping[str, str]) -> tuple[int, list[str], str]:
+    """Return bash's exit status, the variables at the end of the profile, if any, and what it printed."""
+    import shutil  # with which a linter has nothing to do
+    import subprocess
+    from tempfile import TemporaryFile
+
+    bash = shutil.which("bash", path=environment["PATH"])
+    if bash is None:
+        raise AppError(f"{app.profile} is for bash, which is not in PATH: install it (apt-get install bash)")
+    environment = {**environment, "PYRUNNER_PROFILE": str(app.profile)}
+    environment.pop("POSIXLY_CORRECT", None)  # with which bash would not read clock.bash
     # Files, since a pipe would be waited for until the last command ends that the profile left running.
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+    with TemporaryFile() as output, TemporaryFile() as errors, TemporaryFile() as trace:
+        environment["PYRUNNER_TRACE"] = f"/proc/{os.getpid()}/fd/{trace.fileno()}"
         status = subprocess.run(
-            ["bash", "-c", _SOURCE_PROFILE],
+            [bash, "-c", _SOURCE_PROFILE],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,
             cwd=app.root,
-            env={**environment, **own},
+            env=environment,
         ).returncode
         output.seek(0)
         errors.seek(0)
-        variables = output.read().decode("utf-8", "surrogateescape")
+        *variables, _ = output.read().decode("utf-8", "surrogateescape").split("\0")
         printed = errors.read().decode("utf-8", "replace").strip()
-    pairs = [variable.partition("=") for variable in variables.split("\0")]
-    mask({name: value for name, _, value in pairs if environment.get(name) != value})
-    mask({name: value.strip("'\"") for name, value in _TRACED.findall(printed)})
-    if not variables:
-        raise AppError(
-            f"{app.profile} does not come to its end (exit {status}): {printed or 'it printed nothing'}. A "
-            "profile is sourced, so that `exit`, a failure under `set -e` and a syntax error end everything: "
-            "leave it by `return`, and try it by `bash -c 'source app_profile; env'`"
-        )
-    if printed:
-        warn(f"{app.profile} printed: {printed}")
-    # What it made of PATH, too, is for the workers: their clock is the real one.
-    return {name: value.replace(f"{_CLOCK}:", "") for name, _, value in pairs if name.startswith("APP_")}
+        if os.fstat(trace.fileno()).st_size:
+            printed = f"{printed}\n({_HIDDEN})".lstrip()
+    return status, variables, printed
 
 
 def _clock(environment: Mapping[str, str], run_time: float) -> dict[str, str]:
@@ -149,7 +160,7 @@ def _clock(environment: Mapping[str, str], run_time: float) -> dict[str, str]:
     return {
         "PYRUNNER_RUN_TIME": str(int(run_time)),
         "PYRUNNER_CLOCK": _CLOCK,
-        "PYRUNNER_BASH_ENV": environment.get("BASH_ENV", ""),
+        "PYRUNNER_BASH_ENV": os.path.expandvars(environment.get("BASH_ENV", "")),
         "BASH_ENV": os.path.join(_CLOCK, "clock.bash"),
         "PATH": f"{_CLOCK}:{environment.get('PATH', os.defpath)}",
     }

@@ -84,6 +84,8 @@ class Job(NamedTuple):
     max_attempts: int
     retry_wait_time: int
     """Seconds."""
+    removes_old_logs: bool = False
+    """Whether it is this attempt that does so for the run."""
 
 
 class Surroundings(NamedTuple):

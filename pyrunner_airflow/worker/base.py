@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import mmap
-import os
 import signal
-import time
 from abc import ABC, abstractmethod
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .context import Context
+from .groups import LEFT_RUNNING, end_group, guarded, hang_up
 from .logger import Logger, print_line
 
-if TYPE_CHECKING:
-    import subprocess
-
-# Runs the command as the leader of a process group, and beside it a guard that waits at the other end of a
-# pipe for word from the worker: a line means that the command ended; the pipe's end, that the worker died,
-# and then the group goes too. Unlike PR_SET_PDEATHSIG this reaches the command's own children.
-_GUARDED_SHELL = (
-    "exec 3<&0 </dev/null; "
-    "{ read -r ended && exit; kill -KILL 0; } <&3 >/dev/null 2>&1 & "
-    'exec 3<&-; exec /bin/sh -c "$1"'
-)
+_SHELL = 'read -r go && exec /bin/sh -c "$1" </dev/null'
+"""Runs a command once it is told that there is a guard, which ends it if the worker dies."""
 _SECONDS_TO_END = 2.0
 """How long a command may take to end after SIGTERM; Airflow gives the whole task 5 s."""
+MAX_CODE = 2**63 - 1
+"""The largest return code: a larger one is no less a failure."""
 
 
 class ReturnCode:
@@ -42,7 +33,7 @@ class ReturnCode:
 
     @value.setter
     def value(self, value: int) -> None:
-        self._memory[:] = min(value, 2**63 - 1).to_bytes(8, "little")  # a larger one is no less a failure
+        self._memory[:] = min(value, MAX_CODE).to_bytes(8, "little")
 
 
 class Worker(ABC):
@@ -116,7 +107,8 @@ class ShellWorker(Worker):
     A single argument is the command, without the double quotes around it, as in PyRunner. Of several PyRunner
     runs only the first; here the command is the whole text, commas and all.
 
-    The command's standard input is empty. It ends when its worker does, by whatever means that happens.
+    The command's standard input is empty. It ends when its worker does, by whatever means that happens. So
+    does what it leaves running in the background, except, after a success, what ignores SIGHUP (``nohup``).
     """
 
     def run(self) -> int:
@@ -126,32 +118,27 @@ class ShellWorker(Worker):
         import subprocess  # which a worker's start is not to wait for
 
         command = self.argv[0] if len(self.argv) == 1 else self.arguments_text or ",".join(self.argv)
-        with subprocess.Popen(
-            ["/bin/sh", "-c", _GUARDED_SHELL, "sh", command],
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", _SHELL, "sh", command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-        ) as process:
+        )
+        with process, guarded(process.pid):
+            assert process.stdin and process.stdout
             try:
-                assert process.stdout is not None
+                process.stdin.write(b"go\n")
+                process.stdin.close()
                 for line in process.stdout:
                     self.logger.info(line.decode("utf-8", "replace").rstrip("\n"))
                 status = process.wait()
-                process.communicate(b"ended\n")
+                if status == 0 and hang_up(process.pid):
+                    self.logger.warn(LEFT_RUNNING)
             except BaseException:
-                _end(process)
+                status = -1
                 raise
+            finally:
+                if status:
+                    end_group(process.pid, signal.SIGTERM, _SECONDS_TO_END, signal.SIGKILL)
         return status if status >= 0 else 128 - status
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command and all of its process group, first in a way that lets them clean up."""
-    give_up = time.monotonic() + _SECONDS_TO_END
-    with suppress(ProcessLookupError, PermissionError):  # nobody is left; or all are another user's, by sudo
-        os.killpg(process.pid, signal.SIGTERM)
-        while time.monotonic() < give_up:
-            process.poll()  # else the group would stand as long as its leader is a zombie
-            os.killpg(process.pid, 0)
-            time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGKILL)

@@ -15,7 +15,6 @@ import socket
 import sys
 import time
 from contextlib import contextmanager
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Callable, Iterator, Mapping, MutableMapping, NamedTuple, NoReturn
 
@@ -37,6 +36,7 @@ from .attempt import (
     traceback_of,
 )
 from .protocol import CUT_OFF, Host, HostGone, MessageTooLong
+from .retention import remove_old_logs
 
 # Any Python must understand this, to say that it is too old. The package gets into no sys.path: what lies
 # beside it there is Airflow's.
@@ -218,6 +218,7 @@ def run_in_fork(
     for signum in (signal.SIGALRM, signal.SIGSEGV):  # Airflow's, of which one has a crash repeated for ever
         if callable(signal.getsignal(signum)):
             signal.signal(signum, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which Airflow may ignore, as under nohup
     host = Host(door)
     airflow.connect(host)
     process = _Process(
@@ -228,7 +229,9 @@ def run_in_fork(
         before = dict(os.environ)
         with process.interruptions.allowed():
             app, environment = _prepare(job, host, airflow.mask)
-            _check_logfile(job, airflow.mask(os.environ))
+            _check_logfile(job, environment, airflow.mask)
+            if job.removes_old_logs:
+                remove_old_logs(app, os.environ, host.log)
             if job.python is not None:
                 python = find_interpreter(job.python, app)
                 _become(python, before, environment, host, door.fileno(), interruptions)
@@ -320,7 +323,12 @@ def _prepare(job: Job, host: Host, mask: Callable[[Mapping[str, str]], object]) 
     run = Run(job.run_id, job.logical_date, job.run_time)
     environment = {"TZ": job.timezone} if job.timezone else {}
     _set_time_zone(environment)
-    environment.update(app_environment(app, run, job.writable_folder, partial(host.log, "WARN"), mask))
+
+    def tell(variables: Mapping[str, str], text: str) -> None:
+        mask(variables)
+        host.log("WARN", text)
+
+    environment.update(app_environment(app, run, job.writable_folder, tell))
     for name, value in job.env.items():
         environment[name] = resolve_env(value, {**os.environ, **environment})
     os.environ.pop("APP_WORKER_DIR", None)  # another app's, if this one has none
@@ -342,9 +350,14 @@ def _set_time_zone(environment: Mapping[str, str]) -> None:
         raise AppError(f"time zone {name}: {os.uname().nodename} does not know it: install tzdata there")
 
 
-def _check_logfile(job: Job, secrets: set[str]) -> None:
-    for name in env_names(job.logfile or "", job.mark):
-        if os.environ.get(name) in secrets:
+def _check_logfile(
+    job: Job, environment: Mapping[str, str], mask: Callable[[Mapping[str, str]], set[str]]
+) -> None:
+    """Mask what the app's environment adds to the task's, and keep secrets out of LOGFILE's name."""
+    named = {name: os.environ.get(name, "") for name in env_names(job.logfile or "", job.mark)}
+    secrets = mask({**environment, **named})
+    for name, value in named.items():
+        if value in secrets:
             text = f"LOGFILE: $ENV{{{name}}} is a secret, which the file's name would show to everybody"
             raise AppError(f"{text}: name the file without it")
 

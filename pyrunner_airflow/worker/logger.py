@@ -144,18 +144,20 @@ class LogFile(WholeLines):
             self.on_error(error)
 
 
-def append_end(path: str, restart: tuple[int, int] | None) -> None:
+def append_end(path: str, now: datetime, restart: tuple[int, int] | None) -> None:
     """
     Write the banner that closes an attempt to its log file; for a task's process, when its worker's is gone.
 
+    :param now: the time that the banner tells, in the list's time zone.
     :param restart: the number of an attempt that failed, and the wait in seconds until the next; writes the
         banner that stands between the two.
     :raises OSError: where the file cannot be written, such as a FIFO that nobody reads.
     """
-    text = f"\n{_RULE}\n# LOG END - {datetime.now()}\n{_RULE}\n\n"
+    told = now.replace(tzinfo=None)
+    text = f"\n{_RULE}\n# LOG END - {told}\n{_RULE}\n\n"
     if restart:
         text += (
-            f"\n{_RULE}\n# RESTART ATTEMPT {restart[0]} - {datetime.now()}\n"
+            f"\n{_RULE}\n# RESTART ATTEMPT {restart[0]} - {told}\n"
             f"# Waiting {restart[1]} seconds before retrying...\n{_RULE}\n\n"
         )
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)

@@ -18,6 +18,7 @@ import socket
 from typing import Any
 
 from ..values import ORDERS, ContextValueError, fits, is_encoded
+from .base import MAX_CODE
 from .context import KEY
 
 
@@ -61,7 +62,7 @@ QUESTIONS: dict[str, list[Any]] = {
     "become": [],
     "start": [],
     "begin": [str, str, (None, str)],
-    "end": [int, str, bool, (None, _ERROR)],
+    "end": [lambda code: type(code) is int and 0 <= code <= MAX_CODE, str, bool, (None, _ERROR)],
 }
 """What may be asked, and the shapes of its arguments: see :func:`~pyrunner_airflow.values.fits`."""
 _ERRORS: dict[str, type[Exception]] = {"KeyError": KeyError, "ContextValueError": ContextValueError}

@@ -219,6 +219,17 @@ class TestForPrograms:
         assert "\x1b" not in output
         assert output.count("::error ") == output.count("\n")
 
+    def test_of_a_file_elsewhere_to_which_a_link_leads_github_shows_nothing(self, check, tmp_path):
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "secret.txt").write_text("root:x:0:hunter2|y")
+        (tmp_path / "repository").mkdir()
+        (tmp_path / "repository" / "a.lst").symlink_to("../elsewhere/secret.txt")
+        command = [*COMMAND, "--format", "github", "."]
+        done = subprocess.run(command, cwd=tmp_path / "repository", capture_output=True, text=True)
+        assert done.stdout.startswith("::error file=a.lst,title=problems-elsewhere::it is a link to ")
+        assert "hunter2" not in done.stdout
+        assert done.returncode == 1
+
     def test_a_problem_of_a_whole_file_has_no_line(self, check):
         assert "file=a.lst,title=no-rows::" in check({"a.lst": ""}, "--format", "github", "a.lst")[1]
 
@@ -280,6 +291,10 @@ class TestOptionsFile:
         files = {**APP, "my_app/config/other.lst": GOOD, "pyrunner.toml": tables}
         assert check(files, "my_app/config/my.lst") == (0, "No problems in 1 list.\n", "")
         assert check(files, ".")[0] == 0
+
+    def test_nor_if_it_is_left_out_for_a_dag_file_to_name(self, check):
+        ignored = {**APP, ".airflowignore": "my_app/", "other/b.lst": GOOD, "other/workers.py": WORKERS}
+        assert check({**ignored, "pyrunner.toml": '["my.lst"]\ncatchup = true'}, ".")[0] == 0
 
     def test_a_list_beside_the_folder_does_not_count(self, check):
         files = {**APP, "other/b.lst": GOOD, "my_app/pyrunner.toml": '["b.lst"]\ncatchup = true'}

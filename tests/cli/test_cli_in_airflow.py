@@ -26,6 +26,11 @@ def test_it_is_the_same_command_line(airflow_command, tmp_path):
     assert done.stderr.endswith("would change: my.lst\nLists: 1 would change\n")
 
 
+def test_airflow_knows_the_section_of_its_configuration(airflow_command):
+    done = airflow_command("config", "list", "--section", "pyrunner_airflow")
+    assert done.stdout.split() == ["[pyrunner_airflow]", "#", "environment", "="]
+
+
 def test_airflows_other_commands_load_next_to_nothing_for_it(tmp_path):
     script = (
         "import sys, airflow.cli.cli_parser as parser; assert 'pyrunner' in parser.ALL_COMMANDS_DICT;"

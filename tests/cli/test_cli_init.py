@@ -42,7 +42,8 @@ class TestWhatItMakes:
         (tmp_path / "my job").mkdir()
         done = run("init", "my job/load_orders", cwd=tmp_path)
         assert "made my job/load_orders/workers/workers.py\n" in done.out
-        assert "  python -m pytest 'my job/load_orders'\n" in done.out
+        assert "\n  pyrunner-airflow run 'my job/load_orders'    run it here and now\n" in done.out
+        assert "\n  python -m pytest 'my job/load_orders'        test its worker" in done.out
 
     def test_the_list_is_without_problems_and_aligned(self, job):
         path = job / "config/load_orders.lst"

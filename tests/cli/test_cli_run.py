@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from command import PROGRAM, on_terminal, run
 
@@ -67,9 +68,11 @@ class End(Worker):
             json.dump({key: repr(value) for key, value in self.context.items()}, file)
         if self.argv[0] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.argv[0] == "leave" and not os.fork():
-            pathlib.Path("left").write_text(str(os.getpid()))
-            signal.pause()
+        if self.argv[0] == "leave":
+            left = os.fork()
+            if left == 0:
+                signal.pause()
+            pathlib.Path("left").write_text(str(left))
         if self.argv[0] in ("wait", "linger"):
             time.sleep(3600)
 
@@ -116,7 +119,7 @@ def story(tmp_path_factory):
     """A run that fails, one that goes on, and one that finds nothing to go on with."""
     job = make_job(tmp_path_factory.mktemp("story") / "app")
     failed = run("run", "--env", "MODE=end", "--cvar", "region=north", "--cvar", "x=1", "-N", "5", job)
-    assert "No row is left to run (-x, -N, done already: 1 to 2, 5). " in run("run", "-r", "-x", "1", job).err
+    assert "No row is left to run (-x, -N, done already: 1 to 2). " in run("run", "-r", "-x", "1", job).err
     (job.parents[1] / "there").touch()
     went_on = run("run", "-r", "--env", "MODE=end", "--cvar", "x=2", job)
     end = json.loads((job.parents[1] / "end.json").read_text())
@@ -212,7 +215,7 @@ def test_a_worker_that_takes_its_process_down_is_a_failed_row(job):
 
 
 def test_secrets_are_hidden_as_in_a_tasks_log(job):
-    """Where a worker prints, logs or raises them."""
+    """Where a worker, or a command of its own, prints, logs or raises them."""
     job.write_text("1|-1|1|0|Tell|workers|Tell||\n")
     (job.parents[1] / "workers/workers.py").write_text(
         "import os, sys\n"
@@ -223,13 +226,13 @@ def test_secrets_are_hidden_as_in_a_tasks_log(job):
         "        print('printed', secret)\n"
         "        print('to stderr', secret, file=sys.stderr)\n"
         "        self.logger.info('logged ' + secret)\n"
+        "        os.system('echo by a command $DB_PASSWORD; printf \"at the end $DB_PASSWORD\" >&2')\n"
         "        raise ValueError('raised ' + secret)\n"
     )
     done = run("run", "--env", "DB_PASSWORD=hunter2-and-more", job)
-    log = next(line for line in done.out.splitlines() if line.startswith("log: ")).removeprefix("log: ")
-    for shown in (done.out, Path(log).read_text()):
+    for shown in (done.out, log_of(done).read_text()):
         assert "hunter2" not in shown
-        for told in ("printed ***", "to stderr ***", "logged ***", "raised ***"):
+        for told in ("printed ***", "to stderr ***", "logged ***", "command ***", "end ***", "raised ***"):
             assert told in shown
 
 
@@ -295,9 +298,9 @@ def test_a_folder_that_is_somebody_elses_is_not_used(job, tmp_path):
     assert list((tmp_path / "theirs").iterdir()) == []
 
 
-def test_what_a_worker_leaves_running_is_not_waited_for(job):
+def test_what_a_worker_leaves_running_ends_with_its_row(job):
     done = run("run", "--env", "MODE=leave", "-x", "1,4", job)
-    os.kill(int((job.parents[1] / "left").read_text()), signal.SIGKILL)
+    assert not psutil.pid_exists(int((job.parents[1] / "left").read_text()))
     assert "\nsucceeded: 2 done, 3 skipped\n" in done.out
 
 
@@ -339,6 +342,33 @@ def test_interrupted_twice_it_does_not_wait_for_a_hook(job):
     assert "to go on here: " in out
     assert "Traceback" not in err
     assert run("run", "--dryrun", job).code == 0  # no process of the first run is left
+
+
+def test_killed_it_keeps_what_the_row_that_ran_comes_to_and_starts_no_other(job):
+    job.write_text("1|-1|1|0|Wait|workers|Wait||\n2|1|1|0|Start|workers|Start||\n")
+    (job.parents[1] / "workers/workers.py").write_text(
+        WORKERS + "\n\nclass Wait(Worker):\n"
+        "    def run(self):\n"
+        "        pathlib.Path('begun').touch()\n"
+        "        while not os.path.exists('there'):\n"
+        "            time.sleep(0.1)\n"
+        "        self.context['standing'] = 'by row 1'\n"
+    )
+    process = subprocess.Popen([*PROGRAM, "run", job], stdout=subprocess.DEVNULL)
+    wait_for(job.parents[1] / "begun")
+    process.kill()
+    process.wait()
+    (job.parents[1] / "there").touch()
+    give_up = time.monotonic() + TIMEOUT
+    while (went_on := run("run", "-r", job)).code == 2:
+        assert "is running already" in went_on.err
+        assert time.monotonic() < give_up
+    assert re.match(r"1  Wait +done earlier\n2  Start +done +\d", went_on.out)
+    assert "\nsucceeded: 1 done, 1 done earlier\n" in went_on.out
+
+
+def log_of(done):
+    return Path(re.search("^log: (.*)$", done.out, re.MULTILINE)[1])
 
 
 def wait_for(path):
@@ -441,11 +471,36 @@ def test_what_cannot_be_meant_is_refused_before_anything_runs(job, options, mess
     assert message in done.err
 
 
+def test_a_folder_stands_for_the_one_list_in_it(job):
+    here = job.parents[1]
+    assert run("run", "--dryrun", here) == run("run", "--dryrun", job)
+    (here / "config/other.lst").write_text(LIST)
+    several = run("run", "--dryrun", here)
+    assert several.code == 2
+    assert f"2 task lists are in {here}. Name one of them, such as {job}" in " ".join(several.err.split())
+    assert f"there is no task list in the folder {here}/workers" in run("run", here / "workers").err
+
+
 def test_a_list_with_errors_is_not_run(job):
     job.write_text("1|-1|1|0|Start|workers|Start\n1|-1|1|0|Start|workers|Start\n")
     done = run("run", job)
     assert done.code == 2
     assert "error[duplicate-id]" in done.err
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"\xff 1%?#"), "n" * 251], ids=["not UTF-8", "255 bytes"])
+def test_a_list_may_have_any_name(job, name):
+    path = job.rename(job.with_name(f"{name}.lst"))
+    assert run("run", "-x", "1", path).code == 0
+    assert run("run", "--env", "MODE=die", path).code == 1
+
+
+@pytest.mark.parametrize("text", ["", '{"states": {"1', "[]", '{"states": {}, "more": 1}'])
+def test_a_record_that_is_damaged_is_told(job, text):
+    record = log_of(run("run", "-x", "3", job)).with_name("last.json")
+    record.write_text(text)
+    done = run("run", "-r", job)
+    assert (done.code, f"{record} is damaged. Run the whole list, or the rest of it" in done.err) == (2, True)
 
 
 def test_nobody_else_may_read_what_is_kept(story, state_folder):

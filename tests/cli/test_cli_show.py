@@ -1,5 +1,7 @@
 """`pyrunner-airflow show`."""
 
+import tomllib
+
 import pytest
 from command import on_terminal, run
 
@@ -10,6 +12,13 @@ LIST = """\
 3|1|2|0|Count|pyrunner|ShellWorker|wc -l /data/*.csv
 10|2,3|1|0|End|workers|End
 11|-1|1|0|Aside|workers|Aside
+"""
+ASSETS = """\
+#AIRFLOW schedule = { assets = ["s3://orders"] }
+#AIRFLOW [tasks.2]
+#AIRFLOW outlets = ["s3://done"]
+1|-1|1|0|A|w|A
+2|1|1|0|B|w|B
 """
 SHOWN = """\
 <stdin>: 5 rows in 3 layers, schedule 0 6 * * *
@@ -62,6 +71,13 @@ class TestLayers:
     def test_a_chain_of_thousands_of_rows(self):
         text = "".join(f"{id_}|{id_ - 1 or -1}|1|0|n{id_}|w|W\n" for id_ in range(1, 3001))
         assert "3000 rows in 3000 layers" in run("show", "-", stdin=text).out
+
+
+class TestAssets:
+    def test_those_that_start_the_list_and_that_its_rows_update(self):
+        shown = run("show", "-", stdin=ASSETS).out
+        assert shown.startswith("<stdin>: 2 rows in 2 layers, schedule when s3://orders was updated\n")
+        assert shown.endswith("2  B  after 1\n   w.B\n   updates 's3://done'\n")
 
 
 class TestContext:
@@ -144,6 +160,15 @@ class TestMermaid:
             "    2 & 3 --> 10\n"
         )
 
+    def test_assets_that_start_the_list_and_that_its_rows_update(self):
+        shown = run("show", "--format", "mermaid", "-", stdin=ASSETS)
+        assert shown.out.partition("    1 --> 2\n")[2] == (
+            '    asset1[("s3#58;//orders")]\n'
+            '    asset2[("s3#58;//done")]\n'
+            "    asset1 -.-> 1\n"
+            "    2 -.-> asset2\n"
+        )
+
     @pytest.mark.parametrize(
         ("name", "label"),
         [
@@ -158,6 +183,71 @@ class TestMermaid:
     def test_what_means_something_to_mermaid_is_written_as_a_number(self, name, label):
         shown = run("show", "--format", "mermaid", "-", stdin=f"1|-1|1|0|{name}|workers|W")
         assert f'    1["1 {label}"]\n' in shown.out
+
+
+class TestOptions:
+    """Each option's value, as it is written, with the file and line that it comes from: TOML again."""
+
+    TREE = """\
+tags = ["a", "b"]
+params = { day = "x", n = { m = 1 } }
+[pyrunner]
+notify_email = "ops@example.com"
+[env.prod]
+start_date = 2026-01-31
+[env.prod."my_job.lst".default_args]
+execution_timeout = "PT1H"
+[env.prod.access_control]
+Ops = ["can_read"]
+"""
+    SHOWN = """\
+tags = ["a", "b"]  # pyrunner.toml:1
+params.day = "x"  # pyrunner.toml:2
+params.n.m = 1  # pyrunner.toml:2
+pyrunner.notify_email.to = "ops@example.com"  # pyrunner.toml:4
+schedule = "0 6 * * *"  # my_job.lst:1
+start_date = 2026-01-31  # pyrunner.toml:6
+access_control.Ops.DAGs = ["can_read"]  # pyrunner.toml:10
+default_args.execution_timeout = "PT1H"  # pyrunner.toml:8
+"""
+
+    @pytest.fixture
+    def shown(self, lst):
+        def shown(environment):
+            lst.with_name("pyrunner.toml").write_text(self.TREE)
+            variable = {"AIRFLOW__PYRUNNER_AIRFLOW__ENVIRONMENT": environment}
+            return run("show", "--options", lst.name, cwd=lst.parent, **variable)
+
+        return shown
+
+    def test_of_the_environment_that_is_chosen(self, shown):
+        assert shown("prod") == (0, self.SHOWN, "")
+        assert tomllib.loads(self.SHOWN)["params"]["n"] == {"m": 1}
+
+    def test_without_one_of_the_others(self, shown):
+        of_none = [line for line in self.SHOWN.splitlines() if line[-2:] not in (":6", "10", ":8")]
+        assert shown("").out.splitlines() == of_none
+
+    def test_the_nearest_holds_even_where_it_is_no_table(self, tmp_path):
+        (tmp_path / "pyrunner.toml").write_text("[params.a]\nb = 1\n[params]\nc = 2")
+        listed = "#AIRFLOW params = { a = 1, c = { d = 3 } }\n" + LIST
+        assert run("show", "--options", "-", stdin=listed, cwd=tmp_path).out == (
+            'params.a = 1  # <stdin>:1\nparams.c.d = 3  # <stdin>:1\nschedule = "0 6 * * *"  # <stdin>:2\n'
+        )
+
+    def test_a_list_without_any(self):
+        assert run("show", "--options", "-", stdin="1|-1|1|0|A|w|A").out == "# no options\n"
+
+    def test_not_as_a_diagram(self, lst):
+        done = run("show", "--options", "--format", "mermaid", lst)
+        assert done.code == 2
+        assert "--options can't be shown as mermaid" in done.err
+
+    def test_of_a_list_with_errors_are_not_shown(self, lst):
+        lst.with_name("pyrunner.toml").write_text(self.TREE)
+        done = run("show", "--options", lst, AIRFLOW__PYRUNNER_AIRFLOW__ENVIRONMENT="prdo")
+        assert (done.code, done.out) == (2, "")
+        assert "error[unknown-environment]" in done.err
 
 
 class TestErrors:

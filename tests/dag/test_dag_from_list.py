@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -124,7 +125,8 @@ class TestReferencesToVariables:
             dag = dag_of(*lines, row, **dag_kwargs)
             task = dag.tasks[0].prepare_for_execution()
             for _ in range(2):  # as a callback may have it done once more
-                task.render_template_fields(self.WHO, dag.get_template_env())
+                context = {**self.WHO, "dag": dag, "dag_run": SimpleNamespace(conf={})}
+                task.render_template_fields(context, dag.get_template_env())
             shown = {name: getattr(task, name) for name in task.template_fields}
             return shown, {name: self.resolved(value, task.mark) for name, value in task.marked.items()}
 
@@ -203,12 +205,20 @@ class TestTheDag:
         dag = dag_of("1|-1|1|0|A|workers|Work", dag_id="other", schedule="@daily", tags=["etl"])
         assert (dag.dag_id, dag.schedule, dag.tags) == ("other", "@daily", {"etl"})
 
+    def test_without_tags_the_dag_has_the_one_that_shows_its_runs_page(self, dag_of):
+        assert dag_of("1|-1|1|0|A|workers|Work").tags == {"pyrunner"}
+
     def test_documents_the_list_as_a_table(self, dag_of):
         dag = dag_of("1|-1|1|0|A|workers|Work|'a|b'|x.log", "2|1|3|5|B|workers|Work")
         assert dag.doc_md.splitlines()[2:] == [
             "|1| |1|0|A|workers.Work|'a&#124;b'|x.log|",
             "|2|1|3|5|B|workers.Work| | |",
         ]
+
+    def test_each_row_of_that_is_a_line(self, dag_of):
+        task = '{"module": "workers", "worker": "Work", "arguments": ["a\\r\\nb|c"]}'
+        dag = dag_of(f'{{"tasks": {{"A": {task}}}}}', name="job.json")
+        assert dag.doc_md.splitlines()[2:] == ["|1| |1|0|A|workers.Work|a  b&#124;c| |"]
 
     def test_a_bad_list_raises_all_its_problems(self, dag_of):
         with pytest.raises(LstError) as caught:
@@ -254,10 +264,11 @@ def test_the_same_file_gives_the_same_serialized_dag_everywhere(tmp_path):
         {"PYTHONHASHSEED": "1", "TZ": "UTC", "cwd": "/"},
         {"PYTHONHASHSEED": "2", "TZ": "Asia/Tokyo", "cwd": str(tmp_path), "APP_LOG_DIR": "/other"},
     ]
-    texts = {
+    printed = [
         subprocess.check_output([sys.executable, "-c", script], env=os.environ | env, cwd=env.pop("cwd"))
         for env in environments
-    }
+    ]
+    texts = {text.splitlines()[-1] for text in printed}  # what Airflow logs before it has the time in it
     assert len(texts) == 1
 
 

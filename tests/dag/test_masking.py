@@ -1,14 +1,51 @@
 """Which of the values that environment variables hold are kept out of the tasks' logs."""
 
+import json
 import re
+import shlex
+import shutil
+import subprocess
 
 import pytest
 from airflow.sdk.log import redact
 
-from pyrunner_airflow.dag.masking import mask_secrets
+from pyrunner_airflow.dag.masking import mask_alone, mask_secrets
 from tests.airflow_settings import configured
 
 VALUE = "q7-Zulu-93"
+
+
+def in_shell(script, shell="bash"):
+    """Return what writes a text as a shell does."""
+
+    def write(text):
+        command = [shutil.which(shell), "-c", script, shell, text]
+        return subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=True,
+            cwd="/",
+            env={
+                "LANG": "C.UTF-8"
+            },  # it prints its environment, where a part of the secret may stand by chance
+        ).stdout
+
+    return write
+
+
+WRITTEN = {
+    "repr": repr,
+    "repr amid others": lambda text: repr([text, f'"{text}']),
+    "JSON": json.dumps,
+    "JSON, not ASCII": lambda text: json.dumps(text, ensure_ascii=False),
+    "shlex": shlex.quote,
+    "@Q": in_shell("printf '%s' \"${1@Q}\""),
+    "export -p": in_shell("declare -x A=$1; export -p | grep -A9 ' A='"),
+    "bash -x": in_shell('set -x; : "$1"'),
+    "sh -x": in_shell('set -x; : "$1"', "sh"),
+}
 
 
 @pytest.mark.parametrize(
@@ -108,6 +145,25 @@ class TestWhatIsMasked:
         """Else the log would be stars."""
         assert redact(text) == text
 
+    @pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
+    @pytest.mark.parametrize(
+        "secret",
+        ["q7'Zü$lu", 'q7"Zü`lu', "q7\\Z'ü\"lu", "q7'Zülu\nnext\"line\n", "q7'Zulu\nsecond"],
+        ids=["single", "double", "both", "both, two lines", "single, two lines"],
+    )
+    def test_a_secret_with_quotes_however_it_is_written(self, write, secret):
+        mask_secrets({"APP_PASSWORD": secret})
+        assert not re.search("q7|lu|next|line|second", redact(write(secret)))
+
     def test_what_the_log_shows_of_bytes_that_are_no_text(self):
         mask_secrets({"APP_PASSWORD": "q7-\udcffZulu"})
         assert redact("<q7-\\udcffZulu>") == "<***>"
+
+
+@pytest.mark.parametrize(
+    "shown", [str, lambda key: " ".join(key.split()), lambda key: key.splitlines()[2].strip()]
+)
+def test_what_airflow_knows_as_a_secret_is_masked_as_one_line_and_by_the_line_too(shown):
+    key = "<<<< begin\nq8-first\n  q8-second\n>>>> end"
+    mask_alone(key, None)
+    assert "q8" not in redact(f"({shown(key)})")

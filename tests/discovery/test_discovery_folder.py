@@ -26,6 +26,14 @@ def test_lists_in_the_folder_and_below_it_are_found_and_nothing_else(tree):
     assert tree(**files) == [".hidden/d.lst", "a.lst", "x/config/b.lst"]
 
 
+def test_of_json_only_what_has_the_shape_of_a_list(tree, tmp_path):
+    task = '{"tasks": {"A": {"module": "w", "worker": "W"}}}'
+    others = {"package.json": '{"tasks": {"build": {}}}', "b.json": "[1", "c.json": "", "d.JSON": task}
+    assert tree(**others, **{"x/a.json": task}) == ["x/a.json"]
+    assert find_list(tmp_path / "x", "a.json", "glob") == tmp_path / "x/a.json"
+    assert find_list(tmp_path, "package.json", "glob") is None
+
+
 @pytest.mark.parametrize(
     ("ignore", "left"),
     [
@@ -83,6 +91,39 @@ def test_links_are_followed_but_not_in_circles(tree, tmp_path):
     os.symlink(tmp_path / "real", tmp_path / "link")
     os.symlink(tmp_path, tmp_path / "real/up")
     assert tree(**{"real/a.lst": ""}) in (["link/a.lst"], ["real/a.lst"])
+
+
+def test_a_link_to_its_own_folder_neither_hides_a_list_nor_is_followed_for_ever(tree, tmp_path):
+    os.symlink(".", tmp_path / "l")
+    assert tree(**{"a.lst": ""}) == ["a.lst"]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*a" * 24 + "b", "*a**" * 24 + "b", "*[ab]?*a" * 24 + "b", "**/a*/" * 24]
+)
+def test_a_pattern_of_many_wildcards_is_soon_tried(tree, pattern):
+    """Each place for each of them would take years."""
+    lists = [f"{'a' * 60}.lst", f"{'a/' * 60}a.lst"]
+    assert tree(**dict.fromkeys(lists, ""), **{".airflowignore": pattern}) == sorted(lists)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ignored"),
+    [
+        ("a*b*c.lst", ["abc.lst", "axbxc.lst", "abbcbc.lst", "abxc.lst"]),
+        ("*b*b*b*", ["abbcbc.lst"]),
+        ("*a?[bc]*c*.lst", ["abbcbc.lst", "axbxc.lst"]),
+    ],
+)
+def test_several_wildcards_mean_what_they_mean_to_git(tree, pattern, ignored):
+    lists = ["abc.lst", "axbxc.lst", "abbcbc.lst", "abxc.lst", "acb.lst", "b.lst"]
+    left = tree(**dict.fromkeys(lists, ""), **{".airflowignore": pattern})
+    assert left == sorted({*lists} - {*ignored})
+
+
+def test_an_airflowignore_of_many_thousand_lines_is_none(tree, tmp_path, caplog):
+    assert tree(**{"a.lst": "", ".airflowignore": "a.lst\n" * 10_000}) == ["a.lst"]
+    assert "can't be read, and leaves no file out: it is larger than 0.05 MB" in caplog.text
 
 
 def test_one_list_is_found_by_its_name_unless_it_is_ignored(tree, tmp_path):

@@ -11,6 +11,10 @@ from airflow.sdk.importers import get_importer_registry, reset_importer_registry
 
 LOADERS = Path(__file__).parents[2] / "dags"
 CLASSPATH = "pyrunner_airflow.discovery.importer.LstDagImporter"
+JSON = """{"tasks": {
+  "A": {"module": "workers", "worker": "Work"},
+  "B": {"dependencies": ["A"], "module": "workers", "worker": "Work"}
+}}"""
 GOOD = "1|-1|1|0|A|workers|Work\n"
 BAD = "1|9|1|0|A|workers|Work\n2|-1|x|0|B|workers|Work\n"
 
@@ -56,6 +60,19 @@ class TestListing:
             add(name)
         assert listed(tmp_path) == ["a.lst", "x/config/b.lst"]
 
+    @pytest.mark.parametrize("safe_mode", [True, False])
+    def test_lists_in_json_and_no_other_json(self, add, tmp_path, safe_mode):
+        add("a.json", JSON)
+        add("package.json", '{"tasks": {"build": {"dependsOn": ["^build"]}}}')
+        add("b.json", "[1")
+        assert listed(tmp_path, safe_mode) == ["a.json"]
+
+    def test_of_json_nothing_else_is_taken_from_others(self, add, tmp_path):
+        registry = get_importer_registry()
+        assert ".json" not in registry.supported_extensions()
+        assert registry.can_handle(add("a.json", JSON))
+        assert not registry.can_handle(add("package.json", "{}"))
+
     @pytest.mark.parametrize(
         ("ignore", "left"),
         [
@@ -100,6 +117,18 @@ class TestDags:
         path = add("team/config/b.lst")
         dag = load(tmp_path).dags["b"]
         assert (dag.fileloc, dag.relative_fileloc) == (str(path), "team/config/b.lst")
+
+    def test_a_list_in_json_is_one_too(self, add, tmp_path):
+        path = add("b.json", JSON)
+        for file in (path, None):
+            bag = load(tmp_path, file)
+            assert (list(bag.dags), bag.import_errors) == (["b"], {})
+        assert bag.dags["b"].task_ids == ["1_a", "2_b"]
+
+    def test_its_errors_have_their_place(self, add, tmp_path):
+        path = add("b.json", JSON.replace('"workers"', '""', 1))
+        (shown,) = load(tmp_path, path).import_errors.values()
+        assert "b.json:2:3: error[missing-value]: module is empty" in shown
 
     def test_dag_id_and_task_ids_are_those_that_the_loader_gives(self, add, tmp_path, monkeypatch):
         add("b c.lst", "1|-1|1|0|First Row|workers|Work\n7|1|1|0|Last Row|workers|Work\n")
@@ -170,6 +199,20 @@ class TestErrors:
         path = add("a.lst")
         assert f"{toml}:1:1: error" in load(tmp_path, path).import_errors["a.lst"]
 
+    def test_it_says_what_becomes_of_runs_that_are_under_way(self, add, tmp_path):
+        add("bad.lst", BAD)
+        assert "\n\nA list with an error is no DAG: runs of it " in load(tmp_path).import_errors["bad.lst"]
+
+    def test_options_for_lists_that_are_not_there_are_an_error_of_their_file(self, add, tmp_path):
+        add("b/job.lst"), add("ignored.lst"), add(".airflowignore", "ignored.lst")
+        toml = add("b/pyrunner.toml", '["jop.lst"]\n["job.lst"]\n')
+        add("pyrunner.toml", '["b/job.lst"]\n["ignored.lst"]\n')
+        for bag in (load(tmp_path), load(tmp_path, toml)):
+            ((file, text),) = bag.import_errors.items()
+            assert file == "b/pyrunner.toml"
+            assert text.startswith(f"{toml}:1:1: warning[unknown-list]: these options are for no list")
+            assert "hint: Did you mean 'job.lst'? " in text
+
     @pytest.mark.parametrize("content", [b"", b"\xff1", b"1\x00", b"|" * 10_000, b"1|-1|1|0|A|w|W|{% x"])
     def test_no_content_does_worse(self, add, tmp_path, content):
         add("bad.lst", content)
@@ -199,6 +242,41 @@ class TestErrors:
         path.unlink()
         (error,) = importer.import_definition(definition, bundle).errors
         assert f"{path}: error[unreadable-file]" in error.message
+
+
+class TestTwoListsOfOneName:
+    """Airflow's DAG processor lists a bundle, and then parses each file by itself."""
+
+    @pytest.fixture
+    def twins(self, add, tmp_path):
+        first, second = add("job.lst"), add("a/job.lst")
+        bundle = LocalDagBundle(name="lists", path=str(tmp_path))
+        assert len([*get_importer_registry("lists").list_dag_definitions(bundle)]) == 2
+        return first, second
+
+    def test_the_topmost_loads_and_the_other_is_an_error_that_names_both(self, twins, tmp_path):
+        first, second = twins
+        assert list(load(tmp_path, first).dags) == ["job"]
+        bag = load(tmp_path, second)
+        assert bag.dags == {}
+        expected = f"{second}: error[duplicate-dag-id]: {first} has the same DAG ID 'job'"
+        assert bag.import_errors["a/job.lst"].startswith(expected)
+
+    def test_so_it_is_where_all_are_loaded_at_once(self, add, tmp_path):
+        first = add("x/job.lst")
+        add("x/y/job.lst"), add("z/y/job.lst")
+        bag = load(tmp_path)
+        assert bag.dags["job"].fileloc == str(first)
+        assert sorted(bag.import_errors) == ["x/y/job.lst", "z/y/job.lst"]
+
+    def test_the_other_loads_when_the_first_is_gone(self, twins, tmp_path):
+        first, second = twins
+        first.unlink()
+        assert list(load(tmp_path, second).dags) == ["job"]
+
+    def test_what_is_no_list_takes_no_name(self, add, tmp_path):
+        add("job.lst", "/etc/hosts\n"), add("a/job.lst")
+        assert list(load(tmp_path).dags) == ["job"]
 
 
 class TestLoaderFilesBesideIt:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ from airflow.policies import hookimpl
 from pyrunner_airflow.discovery import building, loader
 
 LOADERS = Path(__file__).parents[2] / "dags"
+JSON = """{"tasks": {
+  "A": {"module": "workers", "worker": "Work"},
+  "B": {"dependencies": ["A"], "module": "workers", "worker": "Work", "timeout": 7}
+}}"""
 GOOD = "1|-1|1|0|A|workers|Work\n"
 BAD = "1|9|1|0|A|workers|Work\n2|-1|x|0|B|workers|Work\n"
 
@@ -64,6 +69,29 @@ def test_each_good_list_is_a_dag_of_the_loaders_file(folder, add):
     assert {dag.fileloc for dag in bag.dags.values()} == {str(folder / "pyrunner_lst.py")}
 
 
+@pytest.mark.parametrize("dag_id", [None, "b"])
+def test_of_a_list_in_both_formats_the_dag_and_its_tasks_are_those_of_the_lst(
+    folder, add, monkeypatch, dag_id
+):
+    add("b.json", JSON.replace("Work", "FromJson"))
+    add("b.lst")
+    assert load(folder, dag_id, monkeypatch).dags["b"].get_task("1_a").row.worker == "Work"
+
+
+def test_a_list_in_json_is_one_too_and_other_json_is_left_alone(folder, add, monkeypatch):
+    add("b.json", JSON)
+    add("c.json", JSON.replace("workers", "", 1))
+    add("package.json", '{"tasks": {"build": {"dependsOn": ["^build"]}}}')
+    dags = load(folder)
+    assert list(dags.dags) == ["b"]
+    assert dags.dags["b"].task_ids == ["1_a", "2_b"]
+    assert dags.dags["b"].get_task("2_b").execution_timeout.seconds == 7
+    (shown,) = dags.import_errors.values()
+    assert "c.json:2:3: error[missing-value]: module is empty" in shown
+    assert "package.json" not in shown
+    assert list(load(folder, "b", monkeypatch).dags) == ["b"]
+
+
 def test_a_folder_without_lists_has_neither_dags_nor_errors(folder):
     bag = load(folder)
     assert (bag.dags, bag.import_errors) == ({}, {})
@@ -89,6 +117,27 @@ def test_all_bad_lists_are_one_import_error_of_the_other_file(folder, add):
         f"{two}: error[no-rows]",
     ):
         assert problem in text
+
+
+def test_it_says_what_becomes_of_runs_that_are_under_way(folder, add):
+    add("bad.lst", BAD)
+    error = load(folder).import_errors["pyrunner_lst_errors.py"]
+    assert error.endswith(
+        "\n\nA list with an error is no DAG: runs of it that are under way wait until it is mended, "
+        "and then go on by themselves."
+    )
+
+
+def test_options_for_lists_that_are_not_there_are_shown_beside_them(folder, add):
+    add("b/job.lst"), add("ignored.lst"), add(".airflowignore", "ignored.lst")
+    toml = add("b/pyrunner.toml", '["jop.lst"]\n["job.lst"]\n')
+    add("pyrunner.toml", '["b/job.lst"]\n["ignored.lst"]\n')
+    bag = load(folder)
+    assert set(bag.dags) == {"job"}
+    error = bag.import_errors["pyrunner_lst_errors.py"]
+    assert f"{toml}:1:1: warning[unknown-list]: these options are for no list" in error
+    assert "hint: Did you mean 'job.lst'? " in error
+    assert error.count("[unknown-list]") == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"\x00", b"|" * 10_000, b"1|-1|1|0|A|w|W|{% x"])
@@ -121,11 +170,23 @@ class TestWhatAirflowRefusesAfterLoading:
         bad = add("bad.lst", f'#AIRFLOW [tasks.1]\n#AIRFLOW executor = "LokalExecutor"\n{GOOD}')
         bag = load(folder)
         assert (set(bag.dags), list(bag.import_errors)) == ({"good"}, ["pyrunner_lst_errors.py"])
-        assert bag.import_errors["pyrunner_lst_errors.py"].endswith(
+        assert (
             f"{bad}: error[unknown-executor]: this Airflow has no executor 'LokalExecutor'\n"
             "    hint: Did you mean LocalExecutor? Its configuration, [core] executor, has: LocalExecutor, "
-            "airflow.executors.local_executor.LocalExecutor."
-        )
+            "airflow.executors.local_executor.LocalExecutor.\n"
+        ) in bag.import_errors["pyrunner_lst_errors.py"]
+
+    def test_a_queue_that_is_not_for_python(self, folder, add, monkeypatch):
+        monkeypatch.setenv("AIRFLOW__SDK__QUEUE_TO_COORDINATOR", '{"modern-java": "jdk-17"}')
+        add("good.lst", f'#AIRFLOW default_args.queue = "mine"\n{GOOD}')
+        bad = add("bad.lst", f'#AIRFLOW default_args.queue = "modern-java"\n{GOOD}')
+        bag = load(folder)
+        assert set(bag.dags) == {"good"}
+        assert (
+            f"{bad}: error[queue-not-for-python]: this Airflow's coordinator 'jdk-17' runs what is in the "
+            "queue 'modern-java'\n    hint: take a queue that [sdk] queue_to_coordinator in its "
+            "configuration does not name\n"
+        ) in bag.import_errors["pyrunner_lst_errors.py"]
 
     def test_all_executors_that_it_does_not_have_at_once(self, folder, add):
         rows = "1|-1|1|0|A|workers|Work\n2|1|1|0|B|workers|Work\n"
@@ -223,6 +284,63 @@ def test_of_two_lists_with_one_dag_id_the_topmost_loads_and_the_other_is_an_erro
     bag = load(folder)
     assert bag.dags["job"].tasks[0].list_path == str(first)
     assert f"{second}: error[duplicate-dag-id]: {first} has the same DAG ID 'job'" in str(bag.import_errors)
+
+
+class TestMoreThanThereIsTimeFor:
+    """Airflow ends a file that takes more than 30 s: then none of its lists would be a DAG."""
+
+    def test_what_is_too_much_is_an_error_and_all_others_are_dags(self, folder, add):
+        add("a.lst"), add("z.lst", GOOD + "\n" * 5000)
+        large, larger = add("large.lst", GOOD + "\n" * 71_000), add("larger.lst", GOOD + "\n" * 300_000)
+        bag = load(folder)
+        assert set(bag.dags) == {"a", "z"}
+        errors = bag.import_errors["pyrunner_lst_errors.py"]
+        for path in (large, larger):
+            assert f"{path}: error[no-time]: the lists in {folder} are too many or too large for " in errors
+
+    @pytest.mark.parametrize(
+        "arguments", ["{{ a }}," * 300_000, "," * 3_000_000], ids=["templates", "commas"]
+    )
+    def test_not_only_rows_take_time(self, folder, add, arguments):
+        add("a.lst"), add("big.lst", GOOD.replace("Work", f"Work|{arguments}"))
+        bag = load(folder)
+        assert set(bag.dags) == {"a"}
+        assert "big.lst: error[no-time]: " in str(bag.import_errors)
+
+    def test_a_list_counts_with_its_options(self, folder, add):
+        for number in range(120):
+            add(f"{number}/{number}.lst"), add(f"{number}/pyrunner.toml", "#" * 200_000)
+        add("a.lst", GOOD + "\n" * 10)
+        bag = load(folder)
+        assert "a" in bag.dags
+        assert "/99.lst: error[no-time]: " in str(bag.import_errors)
+
+    def test_whoever_gives_it_more_time_has_more(self, folder, add, monkeypatch):
+        monkeypatch.setenv("AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT", "600")
+        add("large.lst", GOOD + "\n" * 300_000)
+        assert set(load(folder).dags) == {"large"}
+
+    def test_a_task_of_a_list_for_which_there_is_time_alone_starts(self, folder, add, monkeypatch):
+        add("a.lst", GOOD + "\n" * 40_000), add("b.lst", GOOD + "\n" * 41_000)
+        assert set(load(folder, "b", monkeypatch).dags) == {"b"}
+
+    def test_options_are_parsed_once_however_many_lists_they_hold_for(self, folder, add, monkeypatch):
+        parsed, parse = [], tomllib.loads
+        monkeypatch.setattr(tomllib, "loads", lambda text: parsed.append(text) or parse(text))
+        for number in range(40):
+            add(f"{number}.lst")
+        add("pyrunner.toml", 'tags = ["once"]\n["1.lst"]\nmax_active_runs = 2\n["2.lst"]\nowner = 1\n# once')
+        bag = load(folder)
+        assert len([text for text in parsed if "once" in text]) == 1
+        assert bag.dags.keys() == {str(number) for number in range(40)} - {"2"}
+        assert [bag.dags[name].max_active_runs for name in "01"] == [1, 2]
+        assert all(dag.tags >= {"once"} for dag in bag.dags.values())
+
+    def test_options_that_change_are_read_again(self, folder, add):
+        add("a.lst")
+        for tag in "abc":
+            add("pyrunner.toml", f'tags = ["{tag}"]')
+            assert tag in load(folder).dags["a"].tags
 
 
 class TestAtTheStartOfATask:

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from scripts.local_airflow import Json, LocalAirflow
 from scripts.sample_data_server import SampleDataServer
+from tests.setups import SETUP
 
 TIMEOUT = 240
 """Seconds that a run may take: the machine may be busy with something else."""
@@ -100,8 +101,8 @@ class Run:
         return fields
 
     def clear(self, *task_ids: str, **options: bool) -> list[str]:
-        """Clear tasks, or the run's failed ones, as the UI does."""
-        return self.airflow.clear(self.dag_id, self.run_id, task_ids or None, **options)
+        """Clear tasks, or the run's failed ones, as the UI does; they keep their state."""
+        return self.airflow.clear(self.dag_id, self.run_id, task_ids or None, **{**SETUP.keeping, **options})
 
     def wait_for_task(self, task_id: str, state: str) -> None:
         """Wait until a task is in a state."""

@@ -96,7 +96,7 @@ def test_a_row_that_cannot_start_fails_without_another_attempt(run, app):
     assert len(run.tries("3_no_such_class")) == 1
     assert failure_line(run, "3_no_such_class", 1) == (
         f"failed: AppError: there is no class NoSuchClass in {app.path}/workers/workers.py; "
-        'row 3 "No Such Class", attempt 1 of 3; mend the cause and clear the failed tasks of this run; '
+        'row 3 "No Such Class", attempt 1 of 3; mend the cause and restart this run; '
         f"workers.NoSuchClass, LOGFILE none on {socket.gethostname()}, {app.list}:4"
     )
 
@@ -106,7 +106,7 @@ def test_a_row_that_cannot_start_fails_without_another_attempt(run, app):
     [
         (1, "the next attempt follows in 2 s"),
         (2, "the next attempt follows in 2 s"),
-        (3, "mend the cause and clear the failed tasks of this run"),
+        (3, "mend the cause and restart this run"),
     ],
 )
 def test_one_line_of_the_log_tells_all_about_a_failure(run, app, airflow, attempt, advice):

@@ -1,7 +1,4 @@
-"""Airflow 3.4 with the importer: a task list is a DAG file, and there is no Python file in the dags folder.
-
-What the tests of the loader say of lists, of the sample job and of its restart is said here too.
-"""
+"""What only Airflow 3.4 has: a task list is a DAG file, and there is no Python file in the dags folder."""
 
 from __future__ import annotations
 
@@ -13,20 +10,12 @@ from pathlib import Path
 import pytest
 
 from scripts.local_airflow import LocalAirflow
-from tests.airflow_34 import AIRFLOW_34, IMPORTER
 from tests.postgres import Postgres
-from tests.scheduler.apps import IMPORTS, NOTES, TIMEOUT, App, Apps, DataServer
-from tests.scheduler.test_scheduler_lists import (  # noqa: F401  # pytest runs these here too
-    ROW,
-    WORKERS,
-    TestAirflowignore,
-    TestBadLists,
-    TestFilesThatAreNoLists,
-    TestOneList,
-)
-from tests.scheduler.test_scheduler_sample import TestRestart, TestSample, finished, sample  # noqa: F401
+from tests.scheduler.apps import IMPORTS, NOTES, TIMEOUT, App, Apps, Job, Run
+from tests.scheduler.test_scheduler_lists import ROW, WORKERS
+from tests.setups import IMPORTER
 
-pytestmark = pytest.mark.xdist_group("airflow_34")
+pytestmark = pytest.mark.slow
 
 
 class Repository:
@@ -60,49 +49,27 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 
 @pytest.fixture(scope="module")
-def airflow(
-    tmp_path_factory: pytest.TempPathFactory,
-    sample_server: DataServer,
-    postgres: Postgres,
-    repository: Repository,
+def with_git(
+    tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, repository: Repository
 ) -> Iterator[LocalAirflow]:
-    """An Airflow 3.4 with the importer, a plain dags folder, and a git repository."""
-    url = sample_server.url
-    bundles = [
-        {
-            "name": "dags-folder",
-            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-            "kwargs": {},
-        },
-        {
-            "name": "repository",
-            "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
-            "kwargs": {"repo_url": str(repository.path), "tracking_ref": "main", "refresh_interval": 1},
-        },
-    ]
-    home = tmp_path_factory.mktemp("airflow_34")
+    """An Airflow of its own that has the git repository as its bundle."""
+    bundle = {
+        "name": "repository",
+        "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
+        "kwargs": {"repo_url": str(repository.path), "tracking_ref": "main", "refresh_interval": 1},
+    }
+    home = tmp_path_factory.mktemp("with_git")
     settings = {
         "dag_processor": {
-            "dag_importer_configs": IMPORTER,
-            "dag_bundle_config_list": json.dumps(bundles),
+            **IMPORTER["dag_processor"],
+            "dag_bundle_config_list": json.dumps([bundle]),
             "dag_bundle_storage_path": home / "bundles",
         }
     }
-    env = {"SAMPLE_DATA_URL": url, "SAMPLE_SLACK_WEBHOOK_URL": f"{url}/slack"}
-    local = LocalAirflow(
-        home, env=env, settings=settings, database=postgres.database("airflow_34"), bin=AIRFLOW_34
-    )
-    with local:
+    with LocalAirflow(home, settings=settings, database=postgres.database("with_git")) as local:
         yield local
 
 
-@pytest.fixture
-def error_files() -> list[str]:
-    """Each has an import error of its own."""
-    return ["breaks/config/breaks.lst", "breaks_too/config/breaks_too.lst"]
-
-
-@pytest.mark.slow
 class TestFile:
     def test_the_list_is_the_source_that_the_code_tab_shows(self, apps: Apps, airflow: LocalAirflow):
         app = apps.add("shown", ROW, WORKERS)
@@ -115,12 +82,50 @@ class TestFile:
         app = apps.add("optional", ROW, WORKERS)
         airflow.wait_for_dag("optional", timeout=TIMEOUT)
         app.write("config/pyrunner.toml", 'description = "from the options"')
+        airflow.reparse("optional")
         airflow.wait_for_dag(
             "optional", lambda dag: dag["description"] == "from the options", timeout=TIMEOUT
         )
 
 
-@pytest.mark.slow
+class TestClearedTask:
+    """An attempt has written to the context and failed; how it is cleared says what the next one finds."""
+
+    ROWS = "1|-1|1|0|Count|workers|Count||\n2|-1|1|0|Fail|workers|Fail||\n"
+    JOB = Job(
+        "counting",
+        ROWS,
+        """
+        class Count(Worker):
+            def run(self):
+                self.context["count"] = self.context.get("count", 0) + 1
+                note("count", self.context["count"])
+                return 1
+
+        class Fail(Worker):
+            def run(self):
+                return 1
+        """,
+    )
+    FORGOTTEN = "nothing is kept of what its earlier attempts may have written to the context"
+
+    def clear(self, run: Run, **options: bool) -> None:
+        run.clear(**options)
+        run.finish()
+
+    def test_it_begins_anew_and_says_why_unless_its_state_is_kept(self, run: Run, app: App):
+        self.clear(run, keep_task_state=True)
+        assert app.notes() == [["count", 1], ["count", 2]]
+        assert self.FORGOTTEN not in run.log("1_count", 2)
+        self.clear(run, keep_task_state=False)
+        assert app.notes()[2:] == [["count", 1]]
+        assert self.FORGOTTEN in run.log("1_count", 3)
+
+    def test_a_task_that_does_not_touch_the_context_says_nothing(self, run: Run):
+        assert self.FORGOTTEN not in run.log("2_fail", run.attempts()["2_fail"])
+
+
+@pytest.mark.xdist_group("airflow_with_git")
 class TestGitBundle:
     """A run is under way while a commit changes the list and the code of its workers."""
 
@@ -134,9 +139,9 @@ class TestGitBundle:
     )
 
     def test_it_keeps_its_list_and_code_and_the_next_has_the_new_in_one_folder_for_their_files(
-        self, repository: Repository, airflow: LocalAirflow, tmp_path: Path
+        self, repository: Repository, with_git: LocalAirflow, tmp_path: Path
     ):
-        app = App(airflow, tmp_path)
+        app = App(with_git, tmp_path)
 
         def commit(text: str) -> str:
             files = {
@@ -150,12 +155,12 @@ class TestGitBundle:
         run = app.trigger("versioned")
         app.wait_for_note("waiting", "old")
         new = commit("new")
-        airflow.wait_for_dag("versioned", lambda dag: dag["bundle_version"] == new, timeout=TIMEOUT)
-        airflow.wait(lambda: "2_new" in airflow.tasks("versioned"), "the new list's row", TIMEOUT)
+        with_git.wait_for_dag("versioned", lambda dag: dag["bundle_version"] == new, timeout=TIMEOUT)
+        with_git.wait(lambda: "2_new" in with_git.tasks("versioned"), "the new list's row", TIMEOUT)
         (tmp_path / "go").touch()
         assert run.finish().states() == dict.fromkeys(["1_first", "2_old"], "success")
         later = app.trigger("versioned").finish()
         assert later.states() == dict.fromkeys(["1_first", "2_new"], "success")
         assert app.notes() == [["waiting", "old"], ["told", "old"], ["waiting", "new"], ["told", "new"]]
-        versions = [airflow.run("versioned", one.run_id)["bundle_version"] for one in (run, later)]
+        versions = [with_git.run("versioned", one.run_id)["bundle_version"] for one in (run, later)]
         assert versions == [old, new]

@@ -10,6 +10,7 @@ import pytest
 
 from scripts.local_airflow import LocalAirflow
 from tests.scheduler.apps import TIMEOUT, App, Job, Jobs, Run
+from tests.setups import SETUP
 
 KEYS = [f"key_{number}" for number in range(12)]
 ANSWERS = {key: f"value of {key}" for key in KEYS}
@@ -83,7 +84,9 @@ class TestTimeout:
         first, second = run.tries(task_id)
         assert (first["state"], second["state"]) == ("failed", "success")
         assert first["duration"] >= 6
-        assert "failed: AirflowTaskTimeout" in run.log(task_id)
+        log = run.log(task_id)
+        assert f"the worker's hooks have {SETUP.seconds_after['timeout']} s to end" in log
+        assert "failed: AirflowTaskTimeout" in log
 
     @pytest.mark.parametrize("hook", ["on_fail", "on_exit"])
     @pytest.mark.parametrize("task_id", BUSY)
@@ -120,6 +123,8 @@ class TestMarkedFailed:
 
     def test_the_row_fails(self, run):
         assert run.states() == {"1_prepare": "success", self.TASK: "failed"}
+        hooks_have = f"the worker's hooks have {SETUP.seconds_after['SIGTERM']} s to end"
+        assert hooks_have in run.log(self.TASK)
 
     @pytest.mark.parametrize("hook", ["on_fail", "on_exit"])
     def test_the_hooks_run_and_get_the_right_answers(self, run, app, hook):

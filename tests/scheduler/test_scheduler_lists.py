@@ -8,6 +8,7 @@ import pytest
 
 from scripts.local_airflow import LocalAirflow
 from tests.scheduler.apps import TIMEOUT, App, Apps, Run
+from tests.setups import SETUP
 
 ROW = "1|-1|1|0|Only Row|workers|Done||\n"
 WORKERS = """
@@ -24,12 +25,6 @@ class WaitForFile(Worker):
         while not os.path.exists(os.path.join(os.environ["APP_ROOT_DIR"], self.argv[0])):
             time.sleep(0.05)
 """
-
-
-@pytest.fixture
-def error_files() -> list[str]:
-    """What Airflow calls the files that `TestBadLists` breaks."""
-    return ["pyrunner_lst_errors.py"]
 
 
 def shown_errors(airflow: LocalAirflow) -> str:
@@ -150,8 +145,8 @@ class TestBadLists:
         ]:
             assert f"{place}: error[{code}]: " in error
 
-    def test_they_show_as_import_errors_of_files_that_have_no_dags(self, error, error_files, airflow):
-        assert sorted(error["filename"] for error in airflow.import_errors()) == error_files
+    def test_they_show_as_import_errors_of_files_that_have_no_dags(self, error, airflow):
+        assert sorted(error["filename"] for error in airflow.import_errors()) == sorted(SETUP.broken)
 
     def test_another_list_stays_active(self, error, airflow):
         assert airflow.dag("steady")["is_stale"] is False
@@ -200,14 +195,6 @@ class TestFilesThatAreNoLists:
 
 
 @pytest.mark.slow
-class TestLinkThatLeadsNowhere:
-    def test_it_is_an_error(self, apps, airflow):
-        path = apps.add("lost", ROW).path / "link.lst"
-        path.symlink_to("nowhere.lst")
-        assert "error[unreadable-file]: " in wait_for_error(airflow, str(path))
-
-
-@pytest.mark.slow
 class TestTwoListsOfOneName:
     def test_the_first_by_path_loads_and_the_other_is_an_error(self, apps: Apps, airflow: LocalAirflow):
         parts = {"first/twin.lst": ROW, "second/twin.lst": ROW.replace("Only", "Other")}
@@ -218,6 +205,18 @@ class TestTwoListsOfOneName:
         assert f"{app.path}/first/twin.lst has the same DAG ID 'twin'" in error
         apps.remove(app.path / "second")
         wait_for_no_error(airflow, f"{app.path}/second/twin.lst")
+
+
+@pytest.mark.slow
+class TestOptionsForAListThatIsNotThere:
+    def test_they_are_shown_until_there_is_one(self, apps: Apps, airflow: LocalAirflow):
+        app = apps.add_folder("named", {"one.lst": ROW, "pyrunner.toml": '["two.lst"]\ntags = ["etl"]\n'})
+        error = wait_for_error(airflow, f"{app.path}/pyrunner.toml")
+        assert f"{app.path}/pyrunner.toml:1:1: warning[unknown-list]: " in error
+        assert "Did you mean 'one.lst'? " in error
+        airflow.wait_for_dag("one", timeout=TIMEOUT)
+        app.write("two.lst", ROW)
+        wait_for_no_error(airflow, f"{app.path}/pyrunner.toml")
 
 
 @pytest.mark.slow

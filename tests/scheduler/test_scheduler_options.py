@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from email.message import Message
+from urllib.parse import quote
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message as MessageHandler
 
+from pyrunner_airflow.tasklist import FAILURE_KEY
 from scripts.local_airflow import LocalAirflow, LocalAirflowError
-from tests.scheduler.apps import TIMEOUT, App, Apps, Run
+from tests.mail_server import Mailbox, open_mailbox, text_of
+from tests.scheduler.apps import TIMEOUT, App, Apps, DataServer, Run
 
 pytestmark = pytest.mark.slow
 
@@ -23,13 +25,22 @@ LIST = """
 #AIRFLOW notify_email = ["ops@example.com"]
 #AIRFLOW [pyrunner.env]
 #AIRFLOW APP_LOG_DIR = "$ENV{APP_ROOT_DIR}/elsewhere"
+#AIRFLOW APP_ROOT_LOG_DIR = "$ENV{APP_ROOT_DIR}/logs"
+#AIRFLOW APP_LOG_RETENTION = "30"
 #AIRFLOW PLAIN = "plain"
+#AIRFLOW APP_PASSWORD = "q7-Zulu-93"
 #AIRFLOW [pyrunner.cvar]
 #AIRFLOW region = "north"
 #AIRFLOW level = 1
+#AIRFLOW [[pyrunner.notify]]
+#AIRFLOW notifier = "post_notifier.Post"
+#AIRFLOW on = "failed"
+#AIRFLOW url = "URL"
+#AIRFLOW text = "{{ dag.dag_id }} {{ run_id }}"
 1|-1|3|0|First|workers|Look|{{ not a template|$ENV{APP_LOG_DIR}/first.log
 2|1|1|0|Second|workers|Look||
-3|2|1|0|Third <b>|workers|Fail||
+3|2|1|0|Third <b>|workers|Fail||$ENV{APP_ROOT_DIR}/third.log
+4|2|1|0|Fourth|workers|Raise||
 """
 WORKERS = """
 import os
@@ -47,44 +58,56 @@ class Look(Worker):
 
 class Fail(Worker):
     def run(self):
+        for number in range(100):
+            print("line", number, os.environ["APP_PASSWORD"], "{{ 1 / 0 }}")
+        self.logger.info("<i>the last line</i>")
         return 3
+
+class Raise(Worker):
+    def run(self):
+        raise ValueError(f"no {os.environ['APP_PASSWORD']}")
 """
 
 
-class Mailbox(MessageHandler):
-    """Keep the messages that a real SMTP server gets."""
+NOTIFIER = """
+import json
+from urllib.request import Request, urlopen
 
-    def __init__(self) -> None:
+from airflow.sdk import BaseNotifier
+
+
+class Post(BaseNotifier):
+    template_fields = ("text",)
+
+    def __init__(self, url, text):
         super().__init__()
-        self.messages: list[Message] = []
+        self.url = url
+        self.text = text
 
-    def handle_message(self, message: Message) -> None:
-        self.messages.append(message)
+    def notify(self, context):
+        urlopen(Request(self.url, json.dumps({"text": self.text}).encode()))
+"""
 
 
 @pytest.fixture(scope="module")
 def mailbox(airflow: LocalAirflow) -> Iterator[Mailbox]:
-    box = Mailbox()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    connection = {
-        "connection_id": "smtp_default",
-        "conn_type": "smtp",
-        "host": "127.0.0.1",
-        "port": port,
-        "extra": '{"disable_ssl": true, "disable_tls": true, "from_email": "airflow@example.com"}',
-    }
-    airflow.api("POST", "connections", json=connection)
-    yield box
-    airflow.api("DELETE", "connections", "smtp_default")
-    controller.stop()
+    with open_mailbox() as box:
+        airflow.api("POST", "connections", json={"connection_id": "smtp_default", **box.connection})
+        yield box
+        airflow.api("DELETE", "connections", "smtp_default")
 
 
 @pytest.fixture(scope="module")
-def app(apps: Apps, mailbox: Mailbox) -> App:
-    return apps.add("options", LIST, WORKERS, {"work/here": ""})
+def app(apps: Apps, mailbox: Mailbox, sample_server: DataServer) -> App:
+    apps.add_file("post_notifier.py", NOTIFIER)
+    app = apps.add(
+        "options",
+        LIST.replace("URL", f"{sample_server.url}/slack"),
+        WORKERS,
+        {"work/here": "", "logs/a day/x.log": ""},
+    )
+    os.utime(app.path / "logs/a day/x.log", (0, 0))
+    return app
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +131,11 @@ class TestOptions:
     def test_env_says_where_log_files_go(self, run, app):
         assert os.listdir(app.path / "elsewhere") == ["first.log"]
 
+    def test_the_first_row_alone_removes_old_log_files(self, run, app):
+        assert os.listdir(app.path / "logs/a day") == []
+        told = ["APP_LOG_RETENTION" in run.log(task_id) for task_id in ("1_first", "2_second", "3_third_b")]
+        assert told == [True, False, False]
+
 
 SIX = """
 schedule = "0 6 * * *"
@@ -122,15 +150,17 @@ timezone = "Europe/Berlin"
 [tasks.1]
 priority_weight = 9
 """
-WITHOUT, WITH_SIX, WITH_SEVEN = (None, [], 1), ("0 6 * * *", ["early"], 7), ("30 7 * * *", [], 9)
+WITHOUT = (None, {"pyrunner"}, 1)
+WITH_SIX = ("0 6 * * *", {"early", "pyrunner"}, 7)
+WITH_SEVEN = ("30 7 * * *", {"pyrunner"}, 9)
 
 
-def options_seen(airflow: LocalAirflow, dag_id: str) -> tuple[str | None, list[str], int] | None:
+def options_seen(airflow: LocalAirflow, dag_id: str) -> tuple[str | None, set[str], int] | None:
     """Return a DAG's schedule and tags and the priority of its only task, as Airflow has them."""
     dag = airflow.dag(dag_id)
     if dag is None:
         return None
-    tags = [tag["name"] for tag in dag["tags"]]
+    tags = {tag["name"] for tag in dag["tags"]}
     return dag["timetable_summary"], tags, airflow.tasks(dag_id)["1_only"]["priority_weight"]
 
 
@@ -160,6 +190,7 @@ class TestOptionsFile:
             (app.path / place).unlink()
         else:
             app.write(place, after)
+        airflow.reparse(name)
         wait_for(seen_after)
         assert [path.stat().st_mtime_ns for path in others] == written
 
@@ -171,8 +202,10 @@ def mail_about(airflow: LocalAirflow, mailbox: Mailbox, run: Run) -> Message:
     return airflow.wait(arrived, f"a mail about {run.run_id}", TIMEOUT)
 
 
-def text_of(mail: Message) -> str:
-    return b"".join(part.get_payload(decode=True) or b"" for part in mail.walk()).decode()
+class TestNotify:
+    def test_airflows_notifier_tells_of_the_failed_run(self, airflow, run, sample_server):
+        text = f"options {run.run_id}"
+        airflow.wait(lambda: text in sample_server.messages, f"a message about {run.run_id}", TIMEOUT)
 
 
 class TestNotifyEmail:
@@ -180,8 +213,26 @@ class TestNotifyEmail:
         mail = mail_about(airflow, mailbox, run)
         assert (mail["To"], mail["From"]) == ("ops@example.com", "airflow@example.com")
         assert mail["Subject"] == f"options failed: {run.run_id}"
-        assert "<td>3</td><td>Third &lt;b&gt;</td><td>failed</td>" in text_of(mail)
-        assert "<td>2</td>" not in text_of(mail)
+        link = f"{airflow.url}/dags/options/runs/{quote(run.run_id, safe='')}"
+        text = text_of(mail)
+        assert f'in run <a href="{link}">{run.run_id}</a>.' in text
+        row = f'<td>3</td><td><a href="{link}/tasks/3_third_b">Third &lt;b&gt;</a></td><td>failed</td>'
+        assert f"{row}<td>failed: return code 3; row 3 &quot;Third &lt;b&gt;&quot;, attempt 1 of 1; " in text
+        assert "<td>2</td>" not in text
+
+    def test_with_the_end_of_each_log_and_no_secrets(self, airflow, mailbox, app, run):
+        text = text_of(mail_about(airflow, mailbox, run))
+        third, fourth = re.findall(r"<h3>.*?</pre>", text, re.DOTALL)
+        assert f"LOGFILE {app.path}/third.log on {socket.gethostname()}; " in third
+        lines = re.search(r"<pre>(.*)</pre>", third, re.DOTALL)[1].split("\n")
+        assert lines == [
+            *(f"line {number} *** {{{{ 1 / 0 }}}}" for number in range(51, 100)),
+            "&lt;i&gt;the last line&lt;/i&gt;",
+        ]
+        assert "LOGFILE none on " in fourth
+        assert fourth.endswith("ValueError: no ***</pre>")
+        assert "Traceback (most recent call last):" in fourth
+        assert "q7-Zulu-93" not in text
 
     def test_so_is_a_run_that_succeeded(self, airflow, mailbox, app, run):
         airflow.api("POST", "dags", "options", "dagRuns", json={"logical_date": None, "conf": {"to": 2}})
@@ -202,7 +253,12 @@ class TestRunParameters:
 
     def test_rows_that_are_left_out_are_skipped_and_count_as_done(self, airflow, app, run):
         part = self.start(airflow, {"exec_only": [2], "cvar": {"place": "given"}}).finish()
-        assert part.states() == {"1_first": "skipped", "2_second": "success", "3_third_b": "skipped"}
+        assert part.states() == {
+            "1_first": "skipped",
+            "2_second": "success",
+            "3_third_b": "skipped",
+            "4_fourth": "skipped",
+        }
         assert app.notes()[-1][-1] == {"region": "north", "level": 1, "place": "given"}
         assert "left out by this run's exec_only" in str(part.log_lines("1_first"))
 
@@ -223,3 +279,27 @@ class TestRunParameters:
         wrong = self.start(airflow, conf).finish()
         assert (wrong.states()["1_first"], wrong.attempts()["1_first"]) == ("failed", 1)
         assert message in str(wrong.log_lines("1_first"))
+        assert message in wrong.xcoms("1_first")[FAILURE_KEY]["line"]
+
+
+class TestTemplatesOfARunWithoutALogicalDate:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def dated(apps: Apps) -> App:
+        rows = (
+            "1|-1|3|0|Dated|workers|Look|{{ ds }}|\n"
+            "2|1|1|0|Other|workers|Look|{{ dag_run.run_after.date() }}|\n"
+        )
+        return apps.add("dated", f"#AIRFLOW pyrunner.cvar.level = 1\n{rows}", WORKERS)
+
+    def test_a_row_that_is_left_out_does_not_fail_for_its_template(self, dated):
+        run = dated.trigger(conf={"norun": [1]}).finish()
+        assert run.states() == {"1_dated": "skipped", "2_other": "success"}
+        assert len(dated.notes()[0][0][0]) == len("2026-01-31")
+
+    def test_what_fails_says_what_helps(self, dated):
+        run = dated.trigger().finish()
+        log = "\n".join(str(line["event"]) for line in run.log_lines("1_dated"))
+        assert run.xcoms("1_dated")[FAILURE_KEY]["cause"] == "UndefinedError: 'ds' is undefined"
+        assert "failed: UndefinedError: 'ds' is undefined; row 1 " in log
+        assert "this run has no logical date, and so neither `ds`, `ts` nor a data interval: start one" in log

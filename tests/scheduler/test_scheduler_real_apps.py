@@ -22,18 +22,19 @@ from tests.scheduler.apps import TIMEOUT, App, Apps, Run
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parents[2]
 REAL_APPS = Path(__file__).with_name("real_apps")
-LOADERS = Path(__file__).parents[2] / "dags"
+LOADERS = ROOT / "dags"
 LONG = 1200
-"""Seconds that a run of hundreds of rows may take."""
+"""Seconds that a run of many rows may take."""
 
 
-def make_app(name: str, folder: Path) -> Path:
+def make_app(name: str, folder: Path, apps: Path = REAL_APPS) -> Path:
     """Make an app: PyRunner's own driver and profile, and what its author added or changed."""
     setup = [BIN / "pyrunner", "--setup"]
     subprocess.run(setup, cwd=folder, input=f"{name}\n\n\n", text=True, capture_output=True, check=True)
     app = folder / name
-    shutil.copytree(REAL_APPS / name, app, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    shutil.copytree(apps / name, app, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     if (app / "make_list.py").exists():
         subprocess.run([sys.executable, "make_list.py"], cwd=app, check=True)
     return app
@@ -66,8 +67,8 @@ class Both(NamedTuple):
 def run_both(apps: Apps, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Both]:
     """Run an app under Airflow and under PyRunner, so many times each."""
 
-    def run_app(name: str, times: int = 1) -> Both:
-        theirs = make_app(name, tmp_path_factory.mktemp("pyrunner"))
+    def run_app(name: str, times: int = 1, apps_folder: Path = REAL_APPS) -> Both:
+        theirs = make_app(name, tmp_path_factory.mktemp("pyrunner"), apps_folder)
         ours = apps.copy(theirs)
         for _ in range(times):
             run_under_pyrunner(theirs)
@@ -103,7 +104,7 @@ class TestThreeRowsOfOneModule:
 
 
 class TestLongChainOfGeneratedRows:
-    """165 rows; packages beside the driver, one of them the workers'; a path and 360 kB in the context."""
+    """41 rows; packages beside the driver, one of them the workers'; a path and 360 kB in the context."""
 
     @pytest.fixture(scope="class")
     @staticmethod
@@ -117,7 +118,7 @@ class TestLongChainOfGeneratedRows:
 
     def test_every_row_succeeds(self, app):
         states = app.runs[0].states()
-        assert len(states) == 165
+        assert len(states) == 41
         assert set(states.values()) == {"success"}
 
     def test_it_is_a_chain_and_a_row_below_nearly_all(self, app, airflow):
@@ -125,50 +126,50 @@ class TestLongChainOfGeneratedRows:
         below = {task["task_id"]: sorted(task["downstream_task_ids"]) for task in tasks}
         assert below["2_add_book_2_aaaaac"] == ["3_add_book_3_aaaaad"]
         assert below["3_add_book_3_aaaaad"] == ["1000_summarise", "4_add_book_4_aaaaae"]
-        assert sum("1000_summarise" in tasks for tasks in below.values()) == 162
+        assert sum("1000_summarise" in tasks for tasks in below.values()) == 38
 
     def test_the_context_reaches_the_last_row_with_its_types(self, summary):
         assert summary["types"] == {"folder": "PosixPath", "day": "str", "books": "list"}
-        assert (summary["latest"], summary["library"]) == ("aaaagi", "north")
+        assert (summary["latest"], summary["library"]) == ("aaaabo", "north")
 
     def test_what_the_rows_wrote_is_what_they_write_under_pyrunner(self, app, summary):
-        assert len(summary["books"]) == 163
+        assert len(summary["books"]) == 39
         assert summary == json.loads((app.theirs / "temp/summary.json").read_text())
 
     def test_the_log_files_are_pyrunners(self, app):
         logs = sample_results.logs(app.ours)
-        assert len(logs) == 165
+        assert len(logs) == 41
         assert logs == sample_results.logs(app.theirs)
 
     def test_an_argument_with_a_comma_is_two(self, app):
-        arguments = app.runs[0].rendered("164_add_book_164_aaaagi")["op_args"]
-        assert str(["164", "aaaagi"]) in str(arguments)
+        arguments = app.runs[0].rendered("40_add_book_40_aaaabo")["op_args"]
+        assert str(["40", "aaaabo"]) in str(arguments)
 
 
-class TestFanOfShellRows:
-    """200 commands side by side."""
+class TestManyGeneratedRows:
+    """The example of 165 rows: 160 commands side by side, and four that wait for forty each."""
 
     @pytest.fixture(scope="class")
     @staticmethod
     def app(run_both) -> Both:
-        return run_both("fan_of_commands")
+        return run_both("generated_rows", apps_folder=ROOT / "example_lst")
 
     def test_every_row_succeeds(self, app):
         states = app.runs[0].states()
-        assert len(states) == 201
+        assert len(states) == 165
         assert set(states.values()) == {"success"}
 
     def test_each_command_left_what_it_leaves_under_pyrunner(self, app):
         ours, theirs = (
-            {path.name: path.read_text() for path in (folder / "temp/fan").iterdir()}
+            {path.name: path.read_text() for path in (folder / "temp").glob("*/*")}
             for folder in (app.ours, app.theirs)
         )
-        assert len(ours) == 200
+        assert len(ours) == 160
         assert ours == theirs
 
     def test_the_log_files_are_pyrunners(self, app):
         logs = sample_results.logs(app.ours)
-        assert logs["17.log"] == ["# LOG START", "INFO - 17", "# LOG END"]
+        assert logs["north.log"] == ["# LOG START", "INFO - 40", "# LOG END"]
         assert logs == sample_results.logs(app.theirs)
 
 

@@ -126,7 +126,7 @@ class TestMariadb:
 
 
 class TestRestart:
-    """Two ways to clear a run's failed rows, while another failed run waits for somebody to look at it."""
+    """Two ways to restart a run where it failed, while another one waits for somebody to look at it."""
 
     @pytest.fixture(scope="class")
     @staticmethod
@@ -156,9 +156,9 @@ class TestRestart:
         assert sorted(cleared) == [task for task in TASKS if FAILED[task] != "success"]
         self.expect_restarted(failed[0], sample_server)
 
-    def test_cleared_on_the_command_line_it_is_the_same(self, failed, sample_server, airflow: LocalAirflow):
+    def test_restarted_on_the_command_line_it_is_the_same(self, failed, sample_server, airflow: LocalAirflow):
         sample_server.forget()
-        airflow.cli("dags", "clear", "--run-id", failed[1].run_id, "--only-failed", "-y", "my_sample_app")
+        airflow.cli("pyrunner", "restart", "my_sample_app", failed[1].run_id)
         self.expect_restarted(failed[1], sample_server)
 
     def test_the_other_failed_run_stays_as_it_is(self, failed):

@@ -97,6 +97,16 @@ def test_a_file_may_be_10_mb_large(lst):
     assert len(read_file(lst(b" " * MOST_BYTES))) == MOST_BYTES
 
 
+def test_a_list_may_have_20_000_rows(lst):
+    text = "".join(f"{id_}|-1|1|0|n{id_}|m|W\n" for id_ in range(1, 20_002))
+    problem = error_of(lst(text.encode())).diagnostics[0]
+    assert (problem.code, problem.message) == (
+        "unreadable-file",
+        "the file can't be read: it has more than 20000 rows",
+    )
+    assert len(read_lst(lst(text.partition("20001|")[0].encode())).rows) == 20_000
+
+
 def test_a_file_of_proc_is_read_though_it_says_that_it_is_empty():
     assert read_file("/proc/self/cmdline")
 

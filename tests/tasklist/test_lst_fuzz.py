@@ -70,6 +70,8 @@ KEYS = [
     "timezone",
     "env",
     "notify_email",
+    "notify",
+    "outlets",
 ]
 VALUE = st.recursive(
     st.sampled_from(

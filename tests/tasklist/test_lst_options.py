@@ -9,8 +9,8 @@ import pytest
 from lst_text import row, rows
 from pyrunner.serde.list import ListSerDe
 
-from pyrunner_airflow.tasklist import LstError, NotifyEmail, Options, parse_lst, read_lst
-from pyrunner_airflow.tasklist.schema import DagOptions, PyRunnerOptions, TaskOptions
+from pyrunner_airflow.tasklist import AssetSchedule, LstError, NotifyEmail, Options, parse_lst, read_lst
+from pyrunner_airflow.tasklist.schema import DagOptions, PyRunnerOptions, RowOptions, TaskOptions
 
 HOUR = timedelta(hours=1)
 LIST = rows("-1", "1", "1", "2,3")
@@ -84,6 +84,13 @@ DAG_VALUES = [
     ("schedule", '"@continuous"', "@continuous", '""'),
     ("schedule", '"0 6 29 2 *"', "0 6 29 2 *", '"0 6 31 2 *"'),
     ("schedule", '"0 6 * * * 0 2020"', "0 6 * * * 0 2020", "6"),
+    ("schedule", '{ assets = ["s3://a/b"] }', AssetSchedule(["s3://a/b"]), "{ any = true }"),
+    (
+        "schedule",
+        '{ assets = ["s3://a"], any = true }',
+        AssetSchedule(["s3://a"], any=True),
+        "{ assets = [] }",
+    ),
     ("start_date", "2024-01-31", date(2024, 1, 31), '"2024-01-31"'),
     ("start_date", "2024-01-31T06:00:00", datetime(2024, 1, 31, 6), "06:00:00"),
     ("start_date", "2024-01-31 06:00:00Z", datetime(2024, 1, 31, 6, tzinfo=UTC), "2024"),
@@ -103,6 +110,33 @@ DAG_VALUES = [
     ("params", "{ a = { b = true } }", {"a": {"b": True}}, "{ n = nan }"),
     ("is_paused_upon_creation", "false", False, "0"),
     ("rerun_with_latest_version", "true", True, '"yes"'),
+    (
+        "access_control",
+        '{ Ops = ["can_read"] }',
+        {"Ops": {"DAGs": {"can_read"}}},
+        '{ Ops = ["can_create"] }',
+    ),
+    (
+        "access_control",
+        '{ Ops = { DAGs = ["can_read"], "DAG Runs" = ["can_create", "can_read"] } }',
+        {"Ops": {"DAGs": {"can_read"}, "DAG Runs": {"can_create", "can_read"}}},
+        '{ Ops = { DAGs = "can_read" } }',
+    ),
+]
+NO_URIS = [
+    "orders",
+    "",
+    "s3:lake",
+    "s3://",
+    "S3://lake",
+    "airflow://lake",
+    "s3://a b",
+    "s3://größe",
+    "s3://u:p@lake",
+    "s3://[::1]/a",
+    "s3://lake/",
+    "s3://lake#1",
+    f"s3://{'x' * 1500}",
 ]
 TASK_VALUES = [
     ("owner", '"etl"', "etl", "1"),
@@ -121,6 +155,15 @@ TASK_VALUES = [
     ("depends_on_past", "true", True, "1"),
     ("run_as_user", '"etl"', "etl", "1000"),
     ("max_active_tis_per_dag", "1", 1, "0"),
+]
+ROW_VALUES = [
+    (
+        "outlets",
+        '["s3://lake/orders", "x-y+z://host:80/a%20b?c=d"]',
+        ["s3://lake/orders", "x-y+z://host:80/a%20b?c=d"],
+        '"s3://lake/orders"',
+    ),
+    *[("outlets", '["file:///a"]', ["file:///a"], f"[{uri!r}]") for uri in NO_URIS],
 ]
 PYRUNNER_VALUES = [
     ("timezone", '"Europe/Berlin"', "Europe/Berlin", '"Europe/Berln"'),
@@ -144,6 +187,12 @@ PYRUNNER_VALUES = [
     ),
     (
         "notify_email",
+        '["root@localhost", "On Call <on.call+night@example.com>"]',
+        NotifyEmail(["root@localhost", "On Call <on.call+night@example.com>"]),
+        '"On Call <on.call@example.com"',
+    ),
+    (
+        "notify_email",
         '{ to = "ops@example.com", on_success = false }',
         NotifyEmail(["ops@example.com"], on_success=False),
         '{ to = "ops@example.com", on_success = "no" }',
@@ -154,6 +203,7 @@ PYRUNNER_VALUES = [
         NotifyEmail(["ops@example.com"], on_fail=False),
         "{ on_fail = false }",
     ),
+    ("notify", "[]", [], '"a.B"'),
     ("templates", "false", False, '"false"'),
     ("app_root", '"/srv/app"', "/srv/app", "[]"),
     ("python", '"~/venv/bin/python"', "~/venv/bin/python", '""'),
@@ -173,7 +223,7 @@ class TestValues:
         assert options("[default_args]", f"{key} = {good}") == Options(default_args={key: value})
         assert error("[default_args]", f"{key} = {bad}").code == "invalid-option"
 
-    @pytest.mark.parametrize(("key", "good", "value", "bad"), TASK_VALUES)
+    @pytest.mark.parametrize(("key", "good", "value", "bad"), [*TASK_VALUES, *ROW_VALUES])
     def test_of_one_task(self, key, good, value, bad):
         assert options("[tasks.4]", f"{key} = {good}") == Options(tasks={4: {key: value}})
         assert error("[tasks.4]", f"{key} = {bad}").code == "invalid-option"
@@ -185,7 +235,12 @@ class TestValues:
 
     @pytest.mark.parametrize(
         ("table", "values"),
-        [(DagOptions, DAG_VALUES), (TaskOptions, TASK_VALUES), (PyRunnerOptions, PYRUNNER_VALUES)],
+        [
+            (DagOptions, DAG_VALUES),
+            (TaskOptions, TASK_VALUES),
+            (RowOptions, [*TASK_VALUES, *ROW_VALUES]),
+            (PyRunnerOptions, PYRUNNER_VALUES),
+        ],
     )
     def test_none_is_left_out_here(self, table, values):
         tables = {"default_args", "tasks", "pyrunner"}
@@ -222,12 +277,16 @@ _TAKEN = (
     "Every run has the parameters exec_only, norun, from, to and cvar, which are PyRunner's options: "
     "give this one another name."
 )
+_ADDRESS = (
+    " is no mail address: write one like ops@example.com or Operations <ops@example.com>, "
+    "several as [..., ...]."
+)
 _TABLE = "It should be a table: its name in single brackets, then a line for each option."
 _PRESETS = "@continuous, @daily, @hourly, @monthly, @once, @quarterly, @weekly, @yearly"
 VALUE_HINTS = [
     (['start_date = "2024-01-31"'], _DATE),
     (["dagrun_timeout = '1h'"], _DURATION),
-    (["tags = 'etl'"], 'It should be an array of texts, such as ["etl", "daily"].'),
+    (["tags = 'etl'"], 'It should be an array, such as ["etl", "daily"].'),
     (["description = 1"], "It should be a text, in quotes."),
     (["catchup = 'yes'"], "It should be true or false."),
     (["max_active_runs = '3'"], "It should be a whole number."),
@@ -254,6 +313,23 @@ VALUE_HINTS = [
     ),
     (["[pyrunner]", "timezone = '+01:00'"], "A time zone is called like Europe/Berlin."),
     (["[pyrunner]", "notify_email.on_fail = false"], "It must not be left out."),
+    (
+        ["[tasks.1]", "outlets = ['orders']"],
+        "'orders' is no asset's URI: write one like s3://lake/orders, in ASCII, and without blanks, "
+        "brackets, #, a password or a slash at its end.",
+    ),
+    (
+        ["[pyrunner]", "notify = [{ notifier = 'Slack' }]"],
+        "'Slack' is no import path: write one like "
+        "airflow.providers.slack.notifications.slack_webhook.SlackWebhookNotifier.",
+    ),
+    (["[pyrunner]", "notify = [{ notifier = 'a.B', on = 'fail' }]"], "It should be 'failed' or 'succeeded'."),
+    (["[pyrunner]", "notify = [{ on = 'failed' }]"], "It must not be left out."),
+    (["access_control = ['Ops']"], _TABLE),
+    (["[access_control]", "Ops = ['read']"], "It should be 'can_read', 'can_edit' or 'can_delete'."),
+    (["[pyrunner]", "notify_email = 'ops'"], f"'ops'{_ADDRESS}"),
+    (["[pyrunner]", "notify_email = 'a@b, c@d'"], f"'a@b, c@d'{_ADDRESS}"),
+    (["[pyrunner.notify_email]", "to = ['a@b', 'c@d; e@f']"], f"'c@d; e@f'{_ADDRESS}"),
     (["[tasks.load]", "pool = 'a'"], "[tasks.<ID>] is named after the ID of a row, not 'load'."),
     (
         ["schedule = '@dayly'"],
@@ -286,6 +362,8 @@ TOML_HINTS = [
     (["params" + ".a" * 5000 + " = 1"], "No option needs that: write fewer brackets."),
 ]
 NAME_HINTS = [
+    (["schedule = { asets = [], assets = ['x://y'] }"], "Did you mean assets? There are: assets, any."),
+    (["[access_control.Ops]", "DAG = ['can_read']"], "Did you mean DAGs? There are: DAGs, DAG Runs."),
     (["shedule = '@daily'"], "Did you mean schedule? There are: description, schedule, "),
     (["schedule_interval = '@daily'"], "Did you mean schedule? "),
     (
@@ -308,7 +386,7 @@ NAME_HINTS = [
     (["[pyruner]"], "Did you mean pyrunner? "),
     (["[task.4]"], "Did you mean tasks or "),
     (
-        ["[pyrunner.notify_email]", "to = 'a'", "on_failure = true"],
+        ["[pyrunner.notify_email]", "to = 'a@b'", "on_failure = true"],
         "Did you mean on_fail? There are: to, on_success, on_fail.",
     ),
     (["['my.lst']"], 'In a list itself all options are its own: leave ["my.lst"] out.'),
@@ -316,11 +394,41 @@ NAME_HINTS = [
 ]
 
 
+class TestNotify:
+    NOTIFY = "notify = [{ notifier = 'no_such_module.Post', on = 'failed', url = 'http://x', n = 1 }]"
+
+    def test_is_read_without_an_import(self):
+        (found,) = options("[pyrunner]", self.NOTIFY).notify
+        assert found[:3] == ("no_such_module.Post", "failed", {"url": "http://x", "n": 1})
+
+    @pytest.mark.parametrize(
+        ("lines", "place"),
+        [
+            (["pyrunner." + NOTIFY], (1, 10, 15)),
+            (["[[pyrunner.notify]]", "notifier = 'no_such_module.Post'"], (1, 10, 19)),
+        ],
+    )
+    def test_knows_its_place_for_who_imports_it(self, lines, place):
+        (found,) = options(*lines).notify
+        assert (found.refused.line, found.refused.column, found.refused.length) == place
+        assert found.refused.message == "pyrunner.notify.0 cannot have this value"
+
+    def test_the_nearest_place_holds(self, read):
+        near, far = (f"[pyrunner]\nnotify = [{{ notifier = '{name}.A' }}]" for name in ("near", "far"))
+        (found,) = read(far, *near.splitlines()).notify
+        assert (found.notifier, found.refused.source[-6:]) == ("near.A", "my.lst")
+
+
 class TestHints:
     @pytest.mark.parametrize(("lines", "shown"), VALUE_HINTS)
     def test_say_what_the_value_should_be(self, lines, shown):
         found = error(*lines)
         assert (found.code, found.hint) == ("invalid-option", shown)
+
+    def test_what_is_no_address_is_told_with_its_place(self):
+        found = error("[pyrunner]", 'notify_email = ["a@example.com", "b"]')
+        assert (found.line, found.column, found.length) == (2, 10, len("notify_email"))
+        assert found.message == "pyrunner.notify_email.to.1 cannot have this value"
 
     @pytest.mark.parametrize(("lines", "shown"), TOML_HINTS)
     def test_say_how_toml_is_written(self, lines, shown):
@@ -748,6 +856,19 @@ class TestNearestWins:
         layers(nearest="tags = ['a']", above="catchup = true")
         monkeypatch.chdir(tmp_path / "app/sub")
         assert read_lst("my.lst", "..").options.dag == {"tags": ["a"], "catchup": True}
+
+
+@pytest.mark.parametrize("in_list", [True, False])
+def test_a_document_may_have_200_000_characters(write, in_list):
+    def read(length):
+        text = f"description = 'a' # {'x' * (length - 20)}"
+        path = write("my.lst", (front_matter(text) if in_list else "") + LIST)
+        write("pyrunner.toml", "" if in_list else text)
+        return read_lst(path)
+
+    assert read(200_000).options.dag == {"description": "a"}
+    with pytest.raises(LstError, match=r"error\[invalid-toml\]: the options are too long"):
+        read(200_001)
 
 
 class TestImports:

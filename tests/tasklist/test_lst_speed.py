@@ -83,7 +83,6 @@ def assert_linear(work, make):
 
 def processor_time(work, what):
     """Return how long some work takes, without the garbage collector, which looks at all of it repeatedly."""
-    gc.collect()
     gc.disable()
     start = time.process_time()
     try:

@@ -40,6 +40,7 @@ class Form:
         box = editor.get_by_role("textbox", name="Editor content")
         box.press("Control+A")
         box.press("Control+V")
+        box.blur()  # only then the form takes it in, and what stands below may move
 
 
 class TriggerForm(Form):
@@ -47,7 +48,7 @@ class TriggerForm(Form):
 
     def __init__(self, page: Page, dag_id: str) -> None:
         super().__init__(page)
-        page.goto(f"/dags/{quote(dag_id)}")
+        page.goto(f"dags/{quote(dag_id)}")
         page.get_by_role("button", name="Trigger").click()
         expect(self.dialog).to_contain_text("Run Parameters")
 
@@ -91,7 +92,7 @@ class XComTab:
 
     def __init__(self, page: Page, run: Run, task_id: str) -> None:
         self.page = page
-        page.goto(f"/dags/{run.dag_id}/runs/{quote(run.run_id)}/tasks/{task_id}/xcom")
+        page.goto(f"dags/{run.dag_id}/runs/{quote(run.run_id)}/tasks/{task_id}/xcom")
         expect(self._row("pyrunner.context")).to_be_visible()
 
     def value(self, key: str) -> Locator:
@@ -119,3 +120,44 @@ class XComTab:
 
     def _row(self, key: str) -> Locator:
         return self.page.get_by_role("row").filter(has=self.page.get_by_role("cell", name=key, exact=True))
+
+
+class RunPage:
+    """The tab *PyRunner* of a run."""
+
+    def __init__(self, page: Page, run: Run) -> None:
+        self.page = page
+        self.body = page.locator(".pyr")
+        self.dialog = self.body.get_by_role("dialog")
+        page.goto(f"dags/{run.dag_id}/runs/{quote(run.run_id, safe='')}/plugin/pyrunner")
+
+    def row(self, row_id: int) -> Locator:
+        """Return a row's line."""
+        return self.body.locator(f'[data-row="{row_id}"]')
+
+    def key(self, name: str) -> Locator:
+        """Return the line of a key of the context."""
+        lines = self.body.get_by_role("table", name="Context").get_by_role("row")
+        return lines.filter(has=self.page.get_by_role("cell", name=name, exact=True))
+
+    def states(self) -> dict[str, str]:
+        """Return what the page says of each row's state, once the context is there too."""
+        expect(self.body.get_by_role("table", name="Context")).to_be_visible()
+        lines = self.body.locator("[data-row]").all()
+        return {line.locator("td").first.inner_text(): line.locator(".state").inner_text() for line in lines}
+
+    def press(self, button: str) -> None:
+        """Press a button of the page."""
+        self.body.get_by_role("button", name=button, exact=True).click()
+
+    def agree(self, button: str) -> None:
+        """Press the button of the dialog that does what it is about."""
+        self.dialog.get_by_role("button", name=button, exact=True).click()
+
+    def restart(self) -> list[str]:
+        """Restart as the page offers it; return the IDs of the tasks that it asked Airflow to clear."""
+        with self.page.expect_response("**/clearTaskInstances") as answered:
+            self.agree("Restart")
+        expect(self.body).to_contain_text("again.")
+        tasks: list[str] = answered.value.request.post_data_json["task_ids"]
+        return tasks

@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, airflow: LocalAirflow) -> Iterator[Page]:
     """Give a window of its own, as of a browser that was never used."""
     context = browser.new_context(
-        base_url=airflow.url,
+        base_url=f"{airflow.url}/",
         viewport={"width": 1400, "height": 1200},
         permissions=["clipboard-read", "clipboard-write"],
     )

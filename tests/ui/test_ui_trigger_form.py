@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.scheduler.apps import TIMEOUT, App, Apps, Run
+from tests.setups import SETUP
 from tests.ui.browser import TriggerForm
 
 pytestmark = pytest.mark.slow
@@ -103,8 +104,8 @@ def test_what_is_written_into_cvar_is_in_the_context(app, form):
 )
 def test_a_value_that_cannot_be_is_refused_before_anything_runs(app, form, conf, message):
     before = runs(app)
-    form.press("Advanced Options")
-    form.replace(form.dialog.get_by_role("region", name="Advanced Options"), conf)
+    form.press(SETUP.conf_is_below)
+    form.replace(form.dialog.get_by_role("region", name=SETUP.conf_is_below), conf)
     form.press("Trigger")
     expect(form.dialog).to_contain_text(f"Invalid input for {message}")
     assert runs(app) == before

@@ -10,7 +10,7 @@ from tests.context_values import VALUES, image
 from tests.values.elsewhere import PACKAGE, run_elsewhere
 from tests.values.storing import CODEC
 
-VERSIONS = [version for version in ("3.8", "3.9", "3.13") if version in INTERPRETERS]
+VERSIONS = [version for version in ("3.8", "3.9", "3.13", "3.14") if version in INTERPRETERS]
 THERE_AND_BACK = """
 def there_and_back(data, orders):
     try:

@@ -14,6 +14,8 @@ from scripts.interpreters import INTERPRETERS
 from tests.values.elsewhere import run_elsewhere
 from tests.values.storing import CODEC
 
+pytestmark = pytest.mark.slow  # installs two versions of pandas
+
 VALUES = """
 import numpy, pandas
 def day(): return pandas.date_range("2026-01-01", periods=2)

@@ -1,14 +1,19 @@
 """An app for each test, and where its worker runs."""
 
+import os
+import secrets
+import signal
 import sys
 from functools import partial
 
 import pytest
-from worker_jobs import run_row, source, write
+from worker_jobs import processes, run_row, source, write
 
 from scripts.interpreters import INTERPRETERS
 
-OWN = {version: INTERPRETERS[version] for version in ("3.8", "3.9", "3.13") if version in INTERPRETERS}
+OWN = {
+    version: INTERPRETERS[version] for version in ("3.8", "3.9", "3.13", "3.14") if version in INTERPRETERS
+}
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +28,15 @@ def root(tmp_path):
     folder = tmp_path / "app"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def sleep():
+    """Make a command that nobody else runs, and end what is left of it."""
+    command = f"sleep 60.{secrets.randbits(48)}"
+    yield command
+    for pid in processes(command):
+        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture(params=["fork", *OWN])

@@ -88,7 +88,7 @@ def said(root, monkeypatch):
         monkeypatch.setenv("TZ", zone)
         write(root / "config" / "app_profile", f'export APP_X="$(\n{command}\n)"\n')
         run = RUN._replace(time=due.timestamp())
-        return app_environment(find_app(str(root / "config/job.lst")), run, "/none", pytest.fail)["APP_X"]
+        return app_environment(find_app(str(root / "config/job.lst")), run, "/none", print)["APP_X"]
 
     return run_in_profile
 
@@ -192,6 +192,35 @@ class TestOtherWays:
         assert said(command) == "2026-11-14"
 
     @pytest.mark.parametrize(
+        "command",
+        [
+            f"{sys.executable} -c 'import time; print(time.strftime(\"%F\"))'",
+            "sh -c '/bin/date +%F'",
+            "env /bin/date +%F",
+            "exec /bin/date +%F",
+            "PATH=/usr/bin:/bin; sh -c 'date +%F'",
+            "PATH=/usr/bin:$PATH; env date +%F",
+            "PATH=/usr/bin:/bin; command date +%F",
+            "env -i date +%F",
+            "command -p date +%F",
+            "builtin printf '%(%F)T'",
+            "day='\\D{%F}'; echo ${day@P}",
+            "bash -p -c '/bin/date +%F'",
+            "bash --posix -c '/bin/date +%F'",
+            "export POSIXLY_CORRECT=1; bash -c 'printf \"%(%F)T\"'",
+            "BASH_ENV= bash -c '/bin/date +%F'",
+            "touch now; date -r now +%F",
+        ],
+    )
+    def test_where_the_clock_does_not_reach(self, said, command):
+        """As docs/profile.md says."""
+        assert said(command) > "2026-11-14"
+
+    @pytest.mark.parametrize("how", ["bash -p -c", "bash --posix -c", "BASH_ENV= bash -c", "sh -c"])
+    def test_it_reaches_date_without_a_path_even_there(self, said, how):
+        assert said(f"{how} 'date +%F'") == "2026-11-14"
+
+    @pytest.mark.parametrize(
         ("arguments", "printed"),
         [
             ("'%s %(%F)T %s\\n' a -1 b", "a 2026-11-14 b"),
@@ -214,6 +243,20 @@ class TestOtherWays:
     def test_bash_reads_what_it_would_read_anyway(self, said, tmp_path, monkeypatch):
         monkeypatch.setenv("BASH_ENV", str(write(tmp_path / "bashenv", "greet() { echo hello; }")))
         assert said("greet; bash -c greet") == "hello\nhello"
+
+    def test_so_it_does_where_the_files_name_has_variables(self, said, tmp_path, monkeypatch):
+        monkeypatch.setenv("PLACE", str(write(tmp_path / "bashenv", "greet() { echo hello; }").parent))
+        monkeypatch.setenv("BASH_ENV", "${PLACE}/bashenv")
+        assert said("greet; bash -c greet") == "hello\nhello"
+
+    def test_bash_does_without_a_file_that_is_not_there(self, said, monkeypatch):
+        monkeypatch.setenv("BASH_ENV", "/none/bashenv")
+        assert said("set -eu; bash -euc 'echo hello' 2>&1") == "hello"
+
+    @pytest.mark.parametrize("command", ["date +%F", "/bin/date +%F", "bash -c 'printf \"%(%F)T\"'"])
+    def test_a_task_of_strict_posix_has_the_clock_too(self, said, monkeypatch, command):
+        monkeypatch.setenv("POSIXLY_CORRECT", "1")
+        assert said(command) == "2026-11-14"
 
     def test_what_the_profile_makes_of_path_is_without_it(self, said, monkeypatch):
         monkeypatch.setenv("PATH", "/opt/bin:/usr/bin:/bin")

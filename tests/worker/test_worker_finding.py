@@ -146,7 +146,7 @@ class TestPath:
 
     def test_and_so_it_is_in_an_interpreter_of_its_own(self, run_in_own, own_python):
         script = "import json, sys; print(json.dumps(sys.path[1:]))"
-        usual = json.loads(subprocess.check_output([own_python, "-c", script]))
+        usual = json.loads(subprocess.check_output([own_python, "-E", "-c", script]))
         ran = run_in_own("def run(self): self.context['path'] = list(sys.path)", "import sys")
         assert ran.context["path"][1:-1] == [str(Path(__file__).parent), *usual]
 

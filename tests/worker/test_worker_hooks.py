@@ -226,10 +226,10 @@ class TestLater:
         line = "raise TaskDeferred(trigger=DateTimeTrigger(MOMENT), method_name='execute', kwargs={'a': 1})"
         ran = run_in_fork(with_run(line), dedent(self.IMPORTS))
         assert (ran.code, ran.cause, type(ran.error)) == (0, "", TaskDeferred)
-        assert (ran.error.trigger.moment, ran.error.method_name) == (
-            datetime(2026, 1, 2, tzinfo=UTC),
-            "execute",
-        )
+        path = "airflow.providers.standard.triggers.temporal.DateTimeTrigger"
+        arguments = {"moment": datetime(2026, 1, 2, tzinfo=UTC), "end_from_trigger": False}
+        assert ran.error.trigger.serialize() == (path, arguments)
+        assert ran.error.method_name == "execute"
         assert ran.error.kwargs == {"a": 1}
         assert ran.context["calls"] == ["on_start", "run", "on_exit", "on_destroy"]
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from worker_jobs import output_of, python, run_row, source, terminate_at, write
@@ -32,6 +33,12 @@ def logged(run):
         return body_of(run(body, preamble=preamble, logfile="x.log", **columns))
 
     return run_lines
+
+
+def test_both_banners_tell_the_time_in_the_lists_zone(run):
+    ran = run("def run(self): pass", logfile="x.log", timezone="Asia/Tokyo")
+    start, end = map(datetime.fromisoformat, re.findall(r"# LOG \w+ - (.+)", ran.log))
+    assert timedelta(0) <= end - start < timedelta(hours=1)
 
 
 class TestLogger:

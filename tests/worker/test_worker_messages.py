@@ -3,11 +3,13 @@
 import os
 import resource
 import signal
+import threading
+from textwrap import dedent
 
 import pytest
 from worker_jobs import Interrupted, terminate_at
 
-from pyrunner_airflow.dag import answering
+from pyrunner_airflow.dag import answering, relay
 from pyrunner_airflow.worker import protocol
 
 WIRE = """
@@ -62,6 +64,10 @@ class TestWhatIsNoMessage:
         b'["end", {}]',
         b'["end", "0", "", true, null]',
         b'["end", 1, "", true, ["worst", "", "", "", null]]',
+        b'["end", -1, "", true, null]',
+        b'["end", true, "", true, null]',
+        b'["end", 9223372036854775808, "", true, null]',
+        b'["end", 1' + b"0" * 4000 + b', "", true, null]',
     )
 
     @pytest.mark.parametrize("line", LINES, ids=lambda line: line[:40].decode("ascii", "replace"))
@@ -74,7 +80,15 @@ class TestWhatIsNoMessage:
     @pytest.mark.parametrize("name", ["a\\u0000b", "a\\ud900b"])
     def test_what_is_no_file_s_name_is_no_logfile(self, run_in_fork, name):
         message = f'["begin", "a", "b", "/tmp/{name}"]'
-        ran = run_in_fork(f"def run(self): say({message!r}.encode() + b'\\n')", WIRE)
+        ran = run_in_fork(
+            f"""
+            def run(self):
+                connection = connect()
+                connection.sendall({message!r}.encode() + b"\\n")
+                connection.recv(1)
+            """,
+            WIRE,
+        )
         assert ran.code == 0
         assert any(text.startswith("LOGFILE ends here") for _, text in ran.lines)
 
@@ -152,6 +166,59 @@ class TestWhatIsAMessage:
         )
         text = "Airflow is not to be had in an interpreter of its own"
         assert ran.context["answer"] == {"error": ["RelayError", text]}
+
+    PICKLED = """
+    import base64, pickle
+
+    class Code:
+        def __reduce__(self):
+            return os.system, ("touch ran",)
+
+    PICKLED = base64.b64encode(pickle.dumps(Code())).decode()
+    """
+
+    def test_nothing_pickled_is_taken_from_a_fork_as_a_request(self, run_in_fork, monkeypatch, tmp_path):
+        monkeypatch.chdir(tmp_path)
+        ran = run_in_fork(
+            """
+            def run(self):
+                connection = connect()
+                connection.sendall(json.dumps(["airflow", PICKLED]).encode() + b"\\n")
+                self.context["answer"] = json.loads(connection.makefile("r").readline())
+            """,
+            WIRE + dedent(self.PICKLED),
+        )
+        assert ran.context.keys() == {"answer"}
+        assert not (tmp_path / "ran").exists()
+
+    def test_many_secrets_at_once_do_not_hold_the_task_s_process(self, run_in_fork):
+        ran = run_in_fork(
+            """
+            def run(self):
+                connection = connect()
+                secrets = {"type": "MaskSecret", "value": [f"secret {number}" for number in range(200_000)]}
+                connection.sendall(json.dumps(["airflow", json.dumps(secrets)]).encode() + b"\\n")
+                answer = json.loads(connection.makefile("r").readline())["value"]
+                self.context["answer"] = pickle.loads(base64.b64decode(answer))
+            """,
+            f"{WIRE}\nimport base64, pickle",
+        )
+        assert ran.context["answer"] == ("failed", "ValueError: one secret at a time")
+
+    def test_nor_as_an_exception(self, run_in_fork, monkeypatch, tmp_path):
+        monkeypatch.chdir(tmp_path)
+        ran = run_in_fork(
+            """
+            def run(self):
+                connection, error = connect(), ["raised", "E", "e", "", PICKLED]
+                connection.sendall(json.dumps(["end", 901, "", True, error]).encode() + b"\\n")
+                connection.recv(100)
+                os._exit(0)
+            """,
+            WIRE + dedent(self.PICKLED),
+        )
+        assert (ran.error_type, ran.error_text) == ("E", "e")
+        assert not (tmp_path / "ran").exists()
 
     def test_a_value_of_50_MB_goes_to_the_context_and_comes_back(self, run_in_fork):
         ran = run_in_fork(
@@ -292,3 +359,56 @@ class TestOneThatStops:
         ran = run("def run(self):\n    os.closerange(3, 256)\n    while True: time.sleep(0.01)", WIRE)
         signal.signal(signal.SIGALRM, before)
         assert (type(ran.error), ran.cause) == (Interrupted, "Interrupted, and the worker did not end")
+
+
+class TestWhatAirflowLeavesUnanswered:
+    """For long: a thread of the worker's asks, and the task's process is there for the others."""
+
+    @pytest.fixture
+    def airflow(self, root, monkeypatch):
+        """Airflow answers when this is set; without that, in vain."""
+        answered = threading.Event()
+        answered.in_time = []
+
+        def forward(_):
+            (root / "asked").touch()
+            answered.in_time.append(answered.wait(30))
+
+        monkeypatch.setattr(relay, "forward", forward)
+        return answered
+
+    def test_does_not_hold_up_what_others_ask(self, run_in_fork, root, airflow):
+        body = f"""
+        def run(self):
+            asking = threading.Thread(target=self.ask)
+            asking.start()
+            while not os.path.exists({str(root / "asked")!r}): time.sleep(0.01)
+            self.context["b"] = 1
+            self.logger.info("went on")
+            asking.join()
+
+        def ask(self):
+            worker_jobs.asked_host.ask("airflow", "")
+            self.context["answered"] = True
+        """
+        ran = run_in_fork(body, "import os, threading, time, worker_jobs", on_log=lambda *_: airflow.set())
+        assert (ran.code, ran.context) == (0, {"b": 1, "answered": True})
+        assert airflow.in_time == [True]
+
+    def test_does_not_hold_up_a_timeout(self, run_in_fork, airflow):
+        def time_is_up(*_):
+            raise Interrupted("time is up")
+
+        body = """
+        def run(self):
+            worker_jobs.asked_host.ask("airflow", "")
+
+        def on_exit(self):
+            self.logger.info("hooks")
+        """
+        before = signal.signal(signal.SIGALRM, time_is_up)
+        signal.setitimer(signal.ITIMER_REAL, 1.0)
+        ran = run_in_fork(body, "import worker_jobs", on_log=lambda *_: airflow.set())
+        signal.signal(signal.SIGALRM, before)
+        assert (str(ran.error), ran.lines[-1]) == ("time is up", ("INFO", "hooks"))
+        assert False not in airflow.in_time

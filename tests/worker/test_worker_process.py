@@ -57,18 +57,12 @@ class TestEnd:
         pid = int((root / "pid").read_text())
         assert wait_until(lambda: not is_running(pid))
 
-    def test_what_it_leaves_running_goes_on(self, run, root):
-        ran = run(
-            "def run(self): self.context['pid'] = subprocess.Popen(['sleep', '60']).pid", "import subprocess"
-        )
-        assert is_running(ran.context["pid"])
-        os.kill(ran.context["pid"], signal.SIGKILL)
-
-    def test_what_it_leaves_running_is_told_that_the_tasks_process_is_gone(self, run, root):
+    def test_what_goes_on_without_it_is_told_that_the_tasks_process_is_gone(self, run, root):
         os.mkfifo(root / "go")
         ran = run(
             """
             def run(self):
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
                 if os.fork():
                     return
                 open("go").close()
@@ -77,7 +71,7 @@ class TestEnd:
                 except RuntimeError as error:
                     os.symlink(str(error), "told")
             """,
-            "import os",
+            "import os, signal",
         )
         (root / "go").write_text("")
         assert wait_until((root / "told").is_symlink)
@@ -94,12 +88,27 @@ class TestEnd:
         assert "ValueError: bad" in ran.cause
 
     @pytest.mark.parametrize(
-        "error", ["KeyError('a')", "FileNotFoundError(2, 'No such file', 'x.csv')", "Interrupted('now')"]
+        "error",
+        [
+            "KeyError('a')",
+            "FileNotFoundError(2, 'No such file', 'x.csv')",
+            "UnicodeDecodeError('utf-8', b'\\xff', 0, 1, 'invalid')",
+            "Interrupted('now')",
+        ],
     )
     def test_an_exception_of_a_fork_comes_back_as_itself(self, run_in_fork, error):
         raised = run_in_fork(f"def run(self): raise {error}").error
         assert repr(raised) == repr(eval(error))
         assert str(raised) == str(eval(error))
+
+    def test_what_cannot_travel_of_its_attributes_stays_behind(self, run_in_fork):
+        lines = [
+            "error = Interrupted('now')",
+            "error.code, error.where = 5, open('/dev/null')",
+            "raise error",
+        ]
+        raised = run_in_fork("def run(self):\n" + "".join(f"    {line}\n" for line in lines)).error
+        assert (type(raised), vars(raised)) == (Interrupted, {"code": 5})
 
     def test_one_that_only_the_worker_knows_by_its_name(self, run_in_fork):
         ran = run_in_fork("def run(self): raise Mine('a', 1)", "class Mine(Exception): pass")

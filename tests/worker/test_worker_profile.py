@@ -24,8 +24,12 @@ def variables(root):
             data = profile if isinstance(profile, bytes) else profile.encode()
             (root / "config").mkdir(exist_ok=True)
             (root / "config" / "app_profile").write_bytes(data)
-        warn = pytest.fail if warnings is None else warnings.append
-        return app_environment(find_app(str(root / list_name)), run, str(root.parent / "writable"), warn)
+
+        def tell(_, text):
+            assert warnings is not None, text
+            warnings.append(text)
+
+        return app_environment(find_app(str(root / list_name)), run, str(root.parent / "writable"), tell)
 
     return source_profile
 
@@ -69,7 +73,7 @@ class TestStockProfile:
         return tmp_path / "stock-app"
 
     def test_its_variables(self, app):
-        found = app_environment(find_app(str(app / "config" / "stock-app.lst")), RUN, "/none", pytest.fail)
+        found = app_environment(find_app(str(app / "config" / "stock-app.lst")), RUN, "/none", print)
         assert found == {
             "APP_VERSION": "0.0.1",
             "APP_NAME": "stock-app",
@@ -86,7 +90,7 @@ class TestStockProfile:
         }
 
     def test_it_makes_its_folders(self, app):
-        app_environment(find_app(str(app / "config" / "stock-app.lst")), RUN, "/none", pytest.fail)
+        app_environment(find_app(str(app / "config" / "stock-app.lst")), RUN, "/none", print)
         assert (app / "temp").is_dir()
         assert (app / "logs" / local_time("%Y-%m-%d")).is_dir()
 
@@ -245,17 +249,35 @@ class TestOddProfiles:
         assert variables("echo out; echo err >&2; export APP_X=1", warnings=warnings)["APP_X"] == "1"
         assert warnings == [f"{root}/config/app_profile printed: out\nerr"]
 
-    @pytest.mark.parametrize("end", ["true", "exit"])
-    def test_what_it_has_set_is_told_before_what_it_printed(self, root, end):
+    def test_what_it_has_set_is_told_with_what_it_printed(self, root):
         """Lest a secret be logged before it is masked."""
-        write(root / "config" / "app_profile", f"set -x; export APP_A='1 2' B=2; local_c=3; {end}")
-        variables, told = {}, []
-        app = find_app(str(root / "config/job.lst"))
-        try:
-            app_environment(app, RUN, "/none", lambda _: told.append(dict(variables)), variables.update)
-        except AppError:
-            told.append(dict(variables))
-        assert [told[0][name] for name in ("APP_A", "B", "local_c")] == ["1 2", "2", "3"]
+        write(root / "config" / "app_profile", "export APP_A='1 2' B=2; echo $B")
+        told = []
+        app_environment(find_app(str(root / "config/job.lst")), RUN, "/none", lambda *said: told.append(said))
+        ((found, text),) = told
+        assert (found["APP_A"], found["B"], text.endswith(" printed: 2")) == ("1 2", "2", True)
+
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            "APP_PASSWORD=hidden",
+            "APP_PASSWORD=hid; APP_PASSWORD+=den",
+            "passwords=(hidden)",
+            "read -r password <<<hidden; [[ $password ]]",
+            "bash -x -c 'A=hidden'",
+            "(A=$(echo hidden))",
+            f'{sys.executable} -c \'import subprocess; subprocess.run(["bash", "-xc", "A=hidden"])\'',
+            "PYRUNNER_TRACE=/none/trace bash -xc 'A=hidden'",
+        ],
+    )
+    def test_what_it_traces_is_not_shown_and_that_is_told(self, variables, secret):
+        """A part of a secret, or one by another name, would pass any mask."""
+        warnings = []
+        variables(f"set -x; {secret}; set +x; echo seen", warnings=warnings)
+        assert warnings[0].partition("printed: ")[2] == (
+            "seen\n(what `set -x` prints is not shown, since it would show secrets: try the profile by hand)"
+        )
+        assert "hid" not in warnings[0].partition("(what")[0]
 
     def test_it_may_print_much(self, variables):
         """More than a pipe holds."""
@@ -280,7 +302,7 @@ class TestOddProfiles:
             variables(f"echo why; export APP_X=1; {end}")
         assert str(caught.value) == (
             f"{root}/config/app_profile does not come to its end (exit {status}): why. A profile is sourced, "
-            "so that `exit`, a failure under `set -e` and a syntax error end everything: leave it by "
+            "so that `exit`, `exec`, a failure under `set -e` and a syntax error end everything: leave it by "
             "`return`, and try it by `bash -c 'source app_profile; env'`"
         )
 
@@ -318,6 +340,33 @@ class TestOddProfiles:
 
     def test_it_may_redirect_its_output_for_good(self, variables):
         assert variables("exec >/dev/null 2>&1; echo lost; export APP_X=1")["APP_X"] == "1"
+
+    def test_it_may_copy_its_output_for_good(self, root, variables):
+        profile = f"exec > >(tee {root}/out) 2>&1; echo copied; export APP_X=1"
+        assert variables(profile, warnings=[])["APP_X"] == "1"
+        assert wait_until(lambda: (root / "out").exists() and (root / "out").read_text() == "copied\n")
+
+    def test_what_it_prints_at_exit_is_none_of_its_variables(self, variables):
+        warnings = []
+        found = variables("trap 'echo APP_Y=1' EXIT; export APP_X=1", warnings=warnings)
+        assert (found["APP_X"], "APP_Y" in found) == ("1", False)
+        assert warnings[0].endswith("printed: APP_Y=1")
+
+    @pytest.mark.parametrize("name", ["env", "command", "builtin", "exec", "exit", "echo", "cd", "test", "["])
+    def test_it_may_define_functions_called_like_commands(self, variables, name):
+        assert variables(f"{name}() {{ :; }}; export APP_X=1")["APP_X"] == "1"
+
+    def test_it_may_take_path_away(self, variables):
+        assert variables("unset PATH; export APP_X=1 APP_DAY=$(date -u +%F)")["APP_DAY"] == "2024-02-29"
+
+    def test_it_cannot_replace_the_shell(self, variables):
+        with pytest.raises(AppError, match=r"does not come to its end \(exit 0\).*`exec`"):
+            variables("export APP_X=1; exec true")
+
+    def test_it_needs_bash(self, root, variables, monkeypatch):
+        monkeypatch.setenv("PATH", str(root))
+        with pytest.raises(AppError, match="app_profile is for bash, which is not in PATH: install it"):
+            variables("export APP_X=1")
 
     def test_it_has_no_arguments(self, variables):
         assert variables('export APP_X="$#"')["APP_X"] == "0"

@@ -1,7 +1,5 @@
 """ShellWorker: one command, what it prints, how it ends, and that it never outlives its worker."""
 
-import os
-import secrets
 import signal
 import subprocess
 
@@ -20,15 +18,6 @@ def shell(root):
         return run_row(root, arguments=list(arguments), **columns)
 
     return run_command
-
-
-@pytest.fixture
-def sleep():
-    """Make a command that nobody else runs, and end what is left of it."""
-    command = f"sleep 60.{secrets.randbits(48)}"
-    yield command
-    for pid in processes(command):
-        os.kill(pid, signal.SIGKILL)
 
 
 class TestCommand:
@@ -143,10 +132,6 @@ class TestStatus:
 
 
 class TestBackground:
-    def test_a_command_left_in_the_background_is_not_waited_for_and_lives_on(self, shell, sleep):
-        assert shell(f"{sleep} >/dev/null 2>&1 & echo started").lines == [("INFO", "started")]
-        assert wait_until(lambda: [is_sleep(pid) for pid in processes(sleep)] == [True])
-
     def test_one_that_keeps_the_output_open_is_waited_for(self, shell):
         """As under PyRunner: its lines are wanted."""
         assert shell("(sleep 0.1; echo late) & echo early").lines == [("INFO", "early"), ("INFO", "late")]

@@ -13,6 +13,7 @@ import sys
 import textwrap
 import time
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,6 +157,12 @@ def make_job(root, list_name="config/job.lst", **fields):
     return Job(list_path=str(root / list_name), **{**defaults, **fields})
 
 
+def connect(host):
+    """Keep, in a fork, how the task's process is asked."""
+    global asked_host
+    asked_host = host
+
+
 def run_row(
     root, context=None, python=None, env=None, airflow=None, on_log=None, printed=None, mask=None, **fields
 ):
@@ -166,7 +173,7 @@ def run_row(
     printed, with its stream's name; without it that goes to the streams themselves.
     """
     from pyrunner_airflow.dag.host import Host
-    from pyrunner_airflow.dag.relay import dump_error
+    from pyrunner_airflow.dag.raised import dump_error
     from pyrunner_airflow.worker.child import InAirflow
 
     if python is not None:
@@ -175,7 +182,8 @@ def run_row(
     kept = context if isinstance(context, MemoryContext) else MemoryContext(context)
     lines = []
     exceptions = {"skip": AirflowSkipException, "final": AirflowFailException}
-    around = InAirflow(airflow, {}, exceptions, lambda _: None, mask or (lambda _: set()), dump_error)
+    dump = partial(dump_error, codec=Codec(ALLOWED))
+    around = InAirflow(airflow, {}, exceptions, connect, mask or (lambda _: set()), dump)
 
     def log(level, text):
         lines.append((level, text))

@@ -2,7 +2,10 @@
 # file before the profile, and again in each bash script that the profile calls ($BASH_ENV). What is not bash
 # finds `date`, which lies beside this file, in PATH.
 
-source "${PYRUNNER_BASH_ENV:-/dev/null}"
+# Here, since it is read first and everywhere: what `set -x` prints may be part of a secret.
+{ exec {BASH_XTRACEFD}>>"${PYRUNNER_TRACE-}" || exec {BASH_XTRACEFD}>/dev/null; } 2>/dev/null
+
+if [[ -r ${PYRUNNER_BASH_ENV-} ]]; then source "$PYRUNNER_BASH_ENV"; fi
 
 # Each calls it by itself: a profile's own `date` may well call /bin/date.
 date() { BASH_ENV= "$BASH" "$PYRUNNER_CLOCK/date" "$@"; }
