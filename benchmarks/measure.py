@@ -120,7 +120,7 @@ def _run_worker(python: str, line: str) -> float:
         job = Job(
             f"{folder}/job.lst", None, None, own_python, None, {}, "run", "2026-01-01", 0.0, folder, *row
         )
-        airflow = InAirflow(None, {}, {}, lambda _: None, lambda _: set(), lambda _: None)
+        airflow = InAirflow(None, {}, {}, lambda _: None, lambda _: set(), lambda _: None, lambda: [])
         start = time.perf_counter()
         outcome = Host(job, _xcom_context(), print, None, allowed, airflow, {}).run()
         seconds = time.perf_counter() - start

@@ -28,19 +28,14 @@ from zoneinfo import ZoneInfo
 
 from pyrunner_airflow.dag import relay
 from pyrunner_airflow.dag.answering import Answering
+from pyrunner_airflow.dag.asset_events import add_to_events
 from pyrunner_airflow.dag.errors import WorkerRaised, WorkerTerminated, WorkerTraceback
 from pyrunner_airflow.dag.journaling import Journaling
 from pyrunner_airflow.dag.raised import load_error
 from pyrunner_airflow.dag.versions import seconds_after_timeout
 from pyrunner_airflow.values import Allowed, Codec, Encoded
 from pyrunner_airflow.worker.app import AppError
-from pyrunner_airflow.worker.attempt import (
-    FAILED,
-    Job,
-    Outcome,
-    WorkerFailed,
-    not_started,
-)
+from pyrunner_airflow.worker.attempt import FAILED, Job, Outcome, WorkerFailed, not_started
 from pyrunner_airflow.worker.child import TOO_OLD, InAirflow, run_in_fork
 from pyrunner_airflow.worker.groups import LEFT_RUNNING, end_group, guarded, hang_up
 from pyrunner_airflow.worker.logger import append_end
@@ -137,6 +132,7 @@ class Host:
             "airflow": self._forward,
             "become": self._become_interpreter,
             "start": self._start_interpreter,
+            "events": partial(add_to_events, airflow.context),
             "begin": self._begin,
             "end": self._end,
         }

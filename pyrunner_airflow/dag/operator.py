@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, A
 from jinja2 import UndefinedError
 
 from pyrunner_airflow.dag import relay
+from pyrunner_airflow.dag.asset_events import added_to_events
 from pyrunner_airflow.dag.context import XComContext
 from pyrunner_airflow.dag.errors import TakenOver, WorkerNotStarted, WorkerTerminated
 from pyrunner_airflow.dag.host import Host
@@ -210,13 +211,15 @@ def run_row(*argv: str, **context: Any) -> None:
     is_reachable = relay.is_possible()
     if not is_reachable:
         log("WARN", relay.NOT_POSSIBLE)
+    shown = context if is_reachable else plain
     airflow = InAirflow(
-        context if is_reachable else plain,
+        shown,
         _INTERRUPTIONS,
         {"skip": AirflowSkipException, "final": AirflowFailException},
         relay.connect,
         mask_secrets,
         partial(dump_error, codec=codec),
+        partial(added_to_events, shown),
     )
     printed = task.take_printed or (print_lines if stdout_is_supervised() else None)
     task.host = Host(_job(context), kept, log, printed and end.of(printed), allowed, airflow, plain)

@@ -151,6 +151,8 @@ class InAirflow(NamedTuple):
     """Told environment variables, keeps secrets among them out of the log, and returns these."""
     dump: Callable[[BaseException], Any]
     """Makes of an exception what the task's process can raise; None if it cannot."""
+    events: Callable[[], list[list[Any]]]
+    """Returns what the worker has added to the events of assets."""
 
 
 class HostContext(MutableMapping[str, Any]):
@@ -235,7 +237,11 @@ def run_in_fork(
             if job.python is not None:
                 python = find_interpreter(job.python, app)
                 _become(python, before, environment, host, door.fileno(), interruptions)
-        return run_attempt(job, app, process.around)
+        outcome = run_attempt(job, app, process.around)
+        added = [] if outcome.code else airflow.events()
+        if added:
+            host.ask("events", added)
+        return outcome
 
     process.tell(run, airflow.dump)
 

@@ -61,6 +61,7 @@ QUESTIONS: dict[str, list[Any]] = {
     "airflow": [str],
     "become": [],
     "start": [],
+    "events": [[[str, str, dict], ...]],
     "begin": [str, str, (None, str)],
     "end": [lambda code: type(code) is int and 0 <= code <= MAX_CODE, str, bool, (None, _ERROR)],
 }

@@ -183,7 +183,7 @@ def run_row(
     lines = []
     exceptions = {"skip": AirflowSkipException, "final": AirflowFailException}
     dump = partial(dump_error, codec=Codec(ALLOWED))
-    around = InAirflow(airflow, {}, exceptions, connect, mask or (lambda _: set()), dump)
+    around = InAirflow(airflow, {}, exceptions, connect, mask or (lambda _: set()), dump, lambda: [])
 
     def log(level, text):
         lines.append((level, text))
