@@ -17,6 +17,7 @@ from scripts.compatibility import Record
 from scripts.local_airflow import LocalAirflow
 from tests.postgres import Postgres, postgres_server
 from tests.scheduler.apps import Apps, DataServer, apps_in
+from tests.servers import SHARED
 from tests.setups import SETUP, VERSION
 
 # Airflow reads a home when it is imported, in the process of the tests too: not that of whoever runs them.
@@ -34,7 +35,6 @@ hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 ROOT = Path(__file__).parents[1]
-SHARED = pytest.StashKey[LocalAirflow]()
 collect_ignore = SETUP.left_out
 NO_PACKAGE = "apt-get install"  # what a skip for want of a Debian package tells its reader to do
 
@@ -63,10 +63,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def airflow(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    sample_server: DataServer,
-    postgres: Postgres,
+    tmp_path_factory: pytest.TempPathFactory, sample_server: DataServer, postgres: Postgres
 ) -> Iterator[LocalAirflow]:
     """One Airflow for all tests, which finds task lists; started when the first test asks for it."""
     url = sample_server.url
@@ -82,17 +79,17 @@ def airflow(
     )
     for loader in SETUP.loaders:
         local.add(loader)
-    request.config.stash[SHARED] = local
     with local:
+        SHARED["airflow"] = local.stop
         yield local
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Stop the shared Airflow after the last test that needs it: what comes next needs the cores."""
+    """Stop a shared Airflow after the last test that needs it: what comes next needs the cores."""
     yield
-    if SHARED in item.config.stash and not (nextitem and "airflow" in nextitem.fixturenames):
-        item.config.stash[SHARED].stop()
+    for name in set(SHARED) - set(nextitem.fixturenames if nextitem else ()):
+        SHARED.pop(name)()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 START_SECONDS = 240
+SHARED: dict[str, Callable[[], None]] = {}
+"""How to stop an Airflow that several files share, by its fixture's name."""
 # Debian puts servers where a user's PATH does not look, PostgreSQL's by their version.
 FOLDERS = [
     *os.environ.get("PATH", os.defpath).split(os.pathsep),

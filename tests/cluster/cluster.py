@@ -76,11 +76,15 @@ class Cluster(AirflowApi):
         try:
             self._start()
         except BaseException:
-            self._stack.close()
+            self.stop()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop all of it, once."""
         self._stack.close()
 
     def _start(self) -> None:
