@@ -57,7 +57,7 @@ TERMINALS = {
 """Of each picture of a terminal the task list, and what is typed."""
 
 CHANGES = re.compile(
-    r"\d{4}-\d\d-\d\d|[A-Z][a-z]{2} \d+, \d{4} \d\d:\d\d|\d\d:\d\d:\d\d([.,]\d+)?|\d+\.\d s"
+    r"\d{4}-\d\d-\d\d|[A-Z][a-z]{2} \d+, \d{4} \d\d:\d\d|\d\d:\d\d:\d\d([.,]\d+)*|\d+\.\d s"
     r"|\d{16,}|-[0-9a-f]{12}"
 )
 FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)

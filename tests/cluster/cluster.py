@@ -67,7 +67,7 @@ class Cluster(AirflowApi):
     def __init__(self, home: Path, database: str) -> None:
         self.home = home
         self.dags_folder = home / "dags"
-        self._database = database
+        self.database = database
         self._stack = ExitStack()
         self._id = home.name
         self._spawned: list[subprocess.Popen[bytes]] = []
@@ -102,7 +102,7 @@ class Cluster(AirflowApi):
         addresses = ["127.0.0.1 localhost", *(f"{host.address} {name}" for name, host in self.hosts.items())]
         (self.home / "hosts").write_text("\n".join(addresses) + "\n")
         keys = {section: {key: make()} for section, (key, make) in KEYS.items()}
-        own = settings(network.hub, self.home, self._database)
+        own = settings(network.hub, self.home, self.database)
         write_config(self.home / "airflow.cfg", keys, SETTINGS, SETUP.settings, own)
         self._stack.enter_context(_redis(self.home, network.hub))
         self._stack.callback(self._end_all)

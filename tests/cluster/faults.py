@@ -1,30 +1,34 @@
 """
 What breaks on hosts where a job runs, and what must hold then: `python -m tests.cluster.faults TIMES SEED`.
 
-Each fault strikes a run at a moment that the seed decides; or those alone that are named behind the seed.
+Each fault, or each that is named behind the seed, strikes so many runs at moments that the seed decides.
 """
 
 from __future__ import annotations
 
 import random
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import psutil
 import redis
 
-from tests.cluster.cluster import HEARTBEAT_TIMEOUT, REDIS_PORT, Cluster
+from tests.cluster.cluster import HEARTBEAT_TIMEOUT, ON_HUB, REDIS_PORT, Cluster
 from tests.cluster.hosts import kill
 from tests.postgres import postgres_server
 from tests.scheduler.apps import App, Apps
 
-ROWS = "".join(f"{row}|-1|4|0|Steps|workers|Steps||\n" for row in range(1, 5))
+ROWS = "".join(f"{row}|-1|4|0|Steps|workers|Steps||\n" for row in range(1, 4))
+AT_ONCE = 4
+"""How many runs, each begun by itself, a fault strikes at once."""
 STEP_SECONDS = 0.25
 AGAIN = 12
 """How many more steps each later attempt takes; the first goes on until it is told that it is enough."""
@@ -121,6 +125,30 @@ def lose_redis(cluster: Cluster, host: str) -> None:
     server.resume()
 
 
+def lose_postgres(cluster: Cluster, host: str) -> None:
+    """Have it drop all connections, and take none for a while; what ends for that is started again."""
+    option = f"port={urlsplit(cluster.database).port}"
+    (server,) = [
+        each for each in psutil.process_iter() if each.name() == "postgres" and option in each.cmdline()
+    ]
+    server.suspend()
+    kill(server.children())
+    time.sleep(HEARTBEAT_TIMEOUT / 2)
+    server.resume()
+    time.sleep(HEARTBEAT_TIMEOUT / 2)
+    cluster.start(*(name for name in ON_HUB if not cluster.processes(name)))
+
+
+def fill_disk(cluster: Cluster, host: str) -> None:
+    """Leave no room where a host's logs are."""
+    full = str(cluster.home / "logs" / "full")
+    subprocess.run(
+        cluster.hosts[host].command("dd", "if=/dev/zero", f"of={full}", "bs=1M"), capture_output=True
+    )
+    time.sleep(HEARTBEAT_TIMEOUT / 2)
+    subprocess.run(cluster.hosts[host].command("rm", full), check=True)
+
+
 def deliver_twice(cluster: Cluster, host: str) -> None:
     """Have Celery's workers think that whoever took a message is gone, and take it once more."""
     with closing(redis.Redis(cluster.hub, REDIS_PORT)) as broker:
@@ -145,6 +173,8 @@ FAULTS: dict[str, Callable[[Cluster, str], None]] = {
     "lose_api_server": lose("api-server"),
     "lose_dag_processor": lose("dag-processor"),
     "lose_redis": lose_redis,
+    "lose_postgres": lose_postgres,
+    "fill_disk": fill_disk,
     "deliver_twice": deliver_twice,
 }
 SPARES_TASKS = (
@@ -153,6 +183,8 @@ SPARES_TASKS = (
     "lose_api_server",
     "lose_dag_processor",
     "lose_redis",
+    "lose_postgres",
+    "fill_disk",
     "deliver_twice",
 )
 ENDS_CELERY = ("kill_celery", "power_off")
@@ -160,43 +192,74 @@ IS_UNSEEN = ("cut_off", "cut_off_long")
 """The faults after which Airflow cannot know whether an attempt goes on."""
 
 
-def strike(cluster: Cluster, app: App, fault: str, host: str, moment: float) -> list[str]:
-    """Have a fault strike a host in the midst of a run, and return what was not as it must be."""
-    before = len(app.notes())
-    enough = app.path / "enough"
-    enough.unlink(missing_ok=True)
+class Struck:
+    """A run in whose midst a fault strikes, and what its rows note."""
 
-    def notes(what: str) -> list[Note]:
-        return [note for each in app.notes()[before:] if (note := Note(*each)).what == what]
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._before = len(app.notes())
+        self._enough = app.path / "enough"
+        self._enough.unlink(missing_ok=True)
+        self._run = app.trigger()
 
-    def wait_for_all(rows: set[str], what: str, attempt: int) -> None:
-        cluster.wait(
-            lambda: rows <= {note.task_id for note in notes(what) if note.attempt == attempt},
+    def notes(self, what: str) -> list[Note]:
+        return [note for each in self._app.notes()[self._before :] if (note := Note(*each)).what == what]
+
+    def wait_for_all(self, rows: set[str], what: str, attempt: int) -> None:
+        self._app.airflow.wait(
+            lambda: rows <= {note.task_id for note in self.notes(what) if note.attempt == attempt},
             f"the {what} of attempt {attempt} of {rows}",
             120,
         )
 
-    run = app.trigger()
-    wait_for_all(set(cluster.tasks(app.name)), "start", 1)
-    time.sleep(moment)
+    def wait_for_first_attempts(self) -> None:
+        self.wait_for_all(set(self._app.airflow.tasks(self._app.name)), "start", 1)
+
+    def wait_for_next_attempts(self, fault: str, host: str) -> None:
+        """Wait until the rows that a fault ended on a host have begun anew."""
+        there = {note.task_id for note in self.notes("start") if note.host == host and note.attempt == 1}
+        self.wait_for_all(there, "start", 2)
+        if fault in IS_UNSEEN:
+            self.wait_for_all(there, "end", 1)
+
+    def problems(self, fault: str, struck_at: float) -> list[str]:
+        """Have the run end, and return what was not as it must be."""
+        self._enough.touch()
+        state = self._run.finish().state
+        problems = [] if state == "success" else [f"the run is {state}"]
+        for task_id in self._run.states():
+            steps = [note for note in self.notes("step") if note.task_id == task_id]
+            starts = [note for note in self.notes("start") if note.task_id == task_id]
+            xcoms = self._run.xcoms(task_id)
+            problems += [
+                f"{self._app.name}, {task_id}: {text}"
+                for text in _problems(fault, struck_at, steps, starts, xcoms)
+            ]
+        return problems
+
+
+def strike(
+    cluster: Cluster, apps: Sequence[App], fault: str, host: str, moments: Sequence[float]
+) -> list[list[str]]:
+    """
+    Have a fault strike a host in the midst of a run of each of these apps.
+
+    :param moments: seconds from when all rows of a run and of those before it have begun to the next moment;
+        after the last one it strikes.
+    :return: what was not as it must be, for each run.
+    """
+    runs = [Struck(app) for app in apps]
+    for run, moment in zip(runs, moments, strict=True):
+        run.wait_for_first_attempts()
+        time.sleep(moment)
     struck_at = time.monotonic()
     FAULTS[fault](cluster, host)
     if fault not in SPARES_TASKS:
-        there = {note.task_id for note in notes("start") if note.host == host and note.attempt == 1}
-        wait_for_all(there, "start", 2)
-        if fault in IS_UNSEEN:
-            wait_for_all(there, "end", 1)
-    enough.touch()
-    state = run.finish().state
+        for run in runs:
+            run.wait_for_next_attempts(fault, host)
+    problems = [run.problems(fault, struck_at) for run in runs]
     if fault in ENDS_CELERY:
         cluster.start(host)
-    problems = [] if state == "success" else [f"the run is {state}"]
-    for task_id in run.states():
-        steps = [note for note in notes("step") if note.task_id == task_id]
-        starts = [note for note in notes("start") if note.task_id == task_id]
-        problems += [
-            f"{task_id}: {text}" for text in _problems(fault, struck_at, steps, starts, run.xcoms(task_id))
-        ]
     return problems
 
 
@@ -229,8 +292,8 @@ def _problems(
 
 
 def main(times: int, seed: int, faults: Sequence[str]) -> int:
-    """Have each fault strike so many times, print what was seen, and return how often that was wrong."""
-    moments = random.Random(seed)
+    """Have each fault strike so many runs, print what was seen, and return in how many that was wrong."""
+    chance = random.Random(seed)
     print(f"seed {seed}")
     count = 0
     with (
@@ -238,13 +301,14 @@ def main(times: int, seed: int, faults: Sequence[str]) -> int:
         postgres_server() as postgres,
         Cluster(Path(folder), postgres.database("cluster")) as cluster,
     ):
-        app = Apps(cluster).add("steps", ROWS, WORKERS)
-        for number, fault in product(range(1, times + 1), faults):
-            host, moment = moments.choice(["wa", "wb"]), moments.uniform(0, 8)
-            problems = strike(cluster, app, fault, host, moment)
-            count += bool(problems)
-            text = "; ".join(problems) or "ok"
-            print(f"{number} {fault} {host} after {moment:.1f} s: {text}", flush=True)
+        added = Apps(cluster)
+        apps = [added.add(f"steps_{number}", ROWS, WORKERS) for number in range(AT_ONCE)]
+        for first, fault in product(range(0, times, AT_ONCE), faults):
+            host, moments = chance.choice(["wa", "wb"]), [chance.uniform(0, 4) for _ in apps]
+            problems = strike(cluster, apps, fault, host, moments)
+            count += sum(map(bool, problems))
+            text = "; ".join(chain.from_iterable(problems)) or "ok"
+            print(f"{first + AT_ONCE} {fault} {host}: {text}", flush=True)
     return count
 
 

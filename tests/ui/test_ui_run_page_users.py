@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
@@ -20,6 +21,8 @@ from tests.ui.browser import TIMEOUT, RunPage
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow with users")]
 
 LIST = """
+#AIRFLOW [access_control]
+#AIRFLOW reads_this = ["can_read"]
 1|-1|1|0|Write|workers|Write
 2|1|1|0|Fail|workers|Fail
 """
@@ -132,16 +135,22 @@ def test_a_run_may_have_any_name_that_airflows_own_pages_take(log_in, app, run_i
 
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 READS_ALL = ("DAGs", "DAG Runs", "Task Instances", "Task Logs", "XComs", "DAG Versions", "Website", "Plugins")
-ROLES = {"reads_all": READS_ALL, "no_plugins": READS_ALL[:-1], "no_dags": READS_ALL[1:]}
-"""What a role may read; each has a user of its name."""
+ROLES = {
+    "reads_all": READS_ALL,
+    "reads_this": READS_ALL[1:],
+    "no_plugins": READS_ALL[:-1],
+    "no_dags": READS_ALL[1:],
+}
+"""What a role may read, beside what a list says; each has a user of its name."""
 
 
 @pytest.fixture(scope="module")
-def with_roles(with_users: LocalAirflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def with_roles(with_users: LocalAirflow, app: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give that Airflow a second API server, whose users have roles: `standalone` starts none such."""
     airflow = [with_users.bin.parent / "fab" / "bin" / "python", "-m", "airflow"]
     port = free_port()
     url = f"http://127.0.0.1:{port}"
+    env = {**with_users.env, "AIRFLOW__CORE__AUTH_MANAGER": FAB, "AIRFLOW__API__BASE_URL": url}
     prepare = (
         "$0 $@ fab-db migrate && $0 $@ users create -u boss -p boss -r Admin -f The -l Boss -e boss@here"
     )
@@ -152,7 +161,7 @@ def with_roles(with_users: LocalAirflow, tmp_path_factory: pytest.TempPathFactor
             ["sh", "-c", prepare, *airflow],
             [*airflow, "api-server", "--host", "127.0.0.1", "--port", str(port)],
             lambda: answers(client),
-            env={**with_users.env, "AIRFLOW__CORE__AUTH_MANAGER": FAB, "AIRFLOW__API__BASE_URL": url},
+            env=env,
         ),
     ):
         token = post(client, "token", username="boss", password="boss")["access_token"]
@@ -162,6 +171,9 @@ def with_roles(with_users: LocalAirflow, tmp_path_factory: pytest.TempPathFactor
             post(client, "fab/v1/roles", name=name, actions=actions)
             user = dict.fromkeys(("username", "first_name", "last_name", "password"), name)
             post(client, "fab/v1/users", **user, email=f"{name}@here", roles=[{"name": name}])
+        with_users.wait_for_dag(app.name)
+        # What parsing a list does, where the dag-processor has this auth manager too.
+        subprocess.run([*airflow, "sync-perm", "--include-dags"], env=env, check=True, capture_output=True)
         yield url
 
 
@@ -196,6 +208,9 @@ class TestWhoHasARole:
         page.goto(f"dags/{run.dag_id}/runs/{quote(run.run_id, safe='')}")
         expect(page.get_by_role("link", name="Task Instances")).to_be_visible()
         expect(page.get_by_role("link", name="PyRunner")).to_have_count(0)
+
+    def test_that_the_list_names_sees_its_runs(self, log_in, run):
+        assert RunPage(log_in("reads_this"), run).states() == {"1": "done", "2": "failed"}
 
     def test_that_does_not_read_the_dag_sees_nothing_of_its_runs(self, log_in, run):
         view = RunPage(log_in("no_dags"), run)
