@@ -13,7 +13,7 @@ DAG_FACTORY := $(VENV)/dag-factory
 
 LOWEST := .venv-lowest
 
-.PHONY: demo airflow test test-all test-34 test-pythons test-lowest record fuzz lint format docs dist bench bench-large clean
+.PHONY: demo airflow test test-all test-34 test-pythons test-lowest record fuzz lint format docs dist bench bench-large bench-cluster clean
 
 demo: $(READY)  ## Run the sample job in a real Airflow: it fails, is restarted, and succeeds
 	@$(BIN)/python -m scripts.demo
@@ -83,6 +83,9 @@ bench-large: $(READY)  ## Run a job of 500 rows, and the same by hand, three tim
 $(DAG_FACTORY): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ dag-factory==1.1.0
 	touch $@
+
+bench-cluster: $(READY)  ## Run jobs of 200 and 1,000 rows, and the same by hand, on three hosts with Celery, three times each
+	@$(BIN)/python -m benchmarks cluster
 
 clean:
 	rm -rf .venv .venv-* $(VENV34) .airflow build dist *.egg-info

@@ -1,7 +1,8 @@
 """
 Measure everything, side by side in one run, and print what it is to reach: ``make bench``.
 
-``make bench-large`` runs one job of 500 rows under a real scheduler instead, which takes longer.
+``make bench-large`` runs one job of 500 rows under a real scheduler instead, and ``make bench-cluster`` two
+jobs on several hosts, which takes longer.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import commands, jobs, measure, runs
+from scripts.airflow_api import AirflowApi
 from scripts.interpreters import INTERPRETERS
 
 ROUNDS = 5
@@ -260,16 +263,31 @@ def scheduled() -> Iterator[Comparison]:
 def large() -> Iterator[Comparison]:
     """Yield a job of 500 rows, each of which depends on all 50 of the layer above."""
     with runs.airflow() as airflow:
-        runs.add_no_ops(airflow.dags_folder, "large", jobs.layers(500, width=50, parents=50))
-        yield Comparison(
-            "500 no-op rows, 22,500 edges, LocalExecutor",
-            (
-                Side("ours", lambda: runs.time_run(airflow, "large"), {}),
-                Side("by hand", lambda: runs.time_run(airflow, "large_by_hand"), {"time": 1.05}),
-            ),
-            rounds=3,
-            warm_up=False,
-        )
+        rows = jobs.layers(500, width=50, parents=50)
+        yield whole_runs("500 no-op rows, 22,500 edges, LocalExecutor", airflow, "large", rows)
+
+
+def clustered() -> Iterator[Comparison]:
+    """Yield jobs on three hosts."""
+    with runs.cluster() as airflow:
+        fan, layers = jobs.fan(200), jobs.layers(1000)
+        yield whole_runs("200 no-op rows ready at once, two Celery workers", airflow, "fan", fan)
+        yield whole_runs("1,000 no-op rows, two Celery workers", airflow, "thousand", layers)
+
+
+def whole_runs(title: str, airflow: AirflowApi, name: str, rows: jobs.Rows) -> Comparison:
+    """Return the runs of a job, and of the same by hand."""
+    runs.add_no_ops(airflow.dags_folder, name, rows)
+    by_hand = f"{name}_by_hand"
+    return Comparison(
+        title,
+        (
+            Side("ours", partial(runs.time_run, airflow, name), {}),
+            Side("by hand", partial(runs.time_run, airflow, by_hand), {"time": 1.05}),
+        ),
+        rounds=3,
+        warm_up=False,
+    )
 
 
 def run(comparison: Comparison) -> list[Result]:
@@ -343,8 +361,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"AIRFLOW_HOME": folder, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # all are compiled once, as where they are used
-        if sys.argv[1:] == ["large"]:
-            parts = [large()]
+        alone = {"large": large, "cluster": clustered}
+        if sys.argv[1:]:
+            parts = [alone[sys.argv[1]]()]
         else:
             subprocess.run(
                 [sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True

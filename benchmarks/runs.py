@@ -11,7 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks import jobs
+from scripts.airflow_api import AirflowApi
 from scripts.local_airflow import LocalAirflow
+from tests.cluster.cluster import Cluster
 from tests.postgres import postgres_server
 from tests.servers import program
 
@@ -32,6 +34,17 @@ def airflow() -> Iterator[LocalAirflow]:
         yield stack.enter_context(LocalAirflow(home, settings=settings, database=database))
 
 
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Start an Airflow on three hosts, two of them with a Celery worker."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bench_") as home,
+        postgres_server() as postgres,
+        Cluster(Path(home), postgres.database("bench")) as airflow,
+    ):
+        yield airflow
+
+
 def add_no_ops(folder: Path, name: str, rows: jobs.Rows) -> None:
     """Put a job whose workers do nothing into a dags folder, and the same job by hand as ``NAME_by_hand``."""
     app = folder / f"app_of_{name}"
@@ -49,7 +62,7 @@ def add_sample(folder: Path) -> None:
     shutil.copy(Path(__file__).with_name("sample_by_hand.py"), folder)
 
 
-def time_run(airflow: LocalAirflow, dag_id: str) -> dict[str, float]:
+def time_run(airflow: AirflowApi, dag_id: str) -> dict[str, float]:
     """Run a DAG, and tell how long the run and the median of its tasks took."""
     airflow.wait_for_dag(dag_id)
     airflow.unpause(dag_id)
