@@ -23,8 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import commands, jobs, measure, runs
-from scripts.airflow_api import AirflowApi
 from scripts.interpreters import INTERPRETERS
+from scripts.local_airflow import LocalAirflow
+from tests.cluster.cluster import Cluster
 
 ROUNDS = 5
 DAG_FACTORY = os.environ.get("DAG_FACTORY", "")
@@ -275,7 +276,7 @@ def clustered() -> Iterator[Comparison]:
         yield whole_runs("1,000 no-op rows, two Celery workers", airflow, "thousand", layers)
 
 
-def whole_runs(title: str, airflow: AirflowApi, name: str, rows: jobs.Rows) -> Comparison:
+def whole_runs(title: str, airflow: LocalAirflow | Cluster, name: str, rows: jobs.Rows) -> Comparison:
     """Return the runs of a job, and of the same by hand."""
     runs.add_no_ops(airflow.dags_folder, name, rows)
     by_hand = f"{name}_by_hand"
