@@ -150,8 +150,12 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
 ) -> None:
-    """Let `make record` know what has passed; of a run in which anything has not, nothing is known."""
-    if os.environ.get("RECORD") and exitstatus == pytest.ExitCode.OK:
+    """Let `make record` know what has passed; of a run in which anything has not, nothing is known.
+
+    Each of pytest-xdist's processes comes here too, with its own part.
+    """
+    is_whole = os.environ[RUN_BY] == str(os.getpid())
+    if os.environ.get("RECORD") and is_whole and exitstatus == pytest.ExitCode.OK:
         python = "{}.{}".format(*sys.version_info)
         passed = len(terminalreporter.stats["passed"])
         Record(VERSION, python, config.option.markexpr, passed).keep()
