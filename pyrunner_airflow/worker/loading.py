@@ -36,13 +36,20 @@ def load_worker(module_name: str, worker_name: str, folders: list[str]) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
-        raise AppError(f"there is no module {error.name} in {', '.join(folders)} or on sys.path") from error
+        raise _no_module(error.name, folders) from error
     worker = getattr(module, worker_name, None)
+    file = getattr(module, "__file__", None) or module_name
+    if worker is None and file == module_name and hasattr(module, "__path__"):  # a mere folder of that name
+        raise _no_module(module_name, folders)
     if worker is None:
-        raise AppError(f"there is no class {worker_name} in {module.__file__}")
+        raise AppError(f"there is no class {worker_name} in {file}")
     if not _is_worker(worker):
-        raise AppError(f"{worker_name} in {module.__file__} is not a subclass of pyrunner's Worker")
+        raise AppError(f"{worker_name} in {file} is not a subclass of pyrunner's Worker")
     return worker
+
+
+def _no_module(name: str, folders: list[str]) -> AppError:
+    return AppError(f"there is no module {name} in {', '.join(folders)} or on sys.path")
 
 
 def _is_worker(worker: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,17 @@ class TestClearedOntoAnotherHost:
         run.clear("1_write", "3_read", only_failed=False)
         assert run.finish().state == "success"
         assert app.notes() == [["0.5"], ["7"]]
+
+
+def test_a_row_whose_host_lacks_its_workers_says_where_it_looked_and_where_that_was(
+    apps: Apps, cluster: Cluster
+):
+    app = apps.add("lacking", on({1: "wb"}, "1|-1|3|0|Look|workers|Look||\n"), "class Look(Worker): ...\n")
+    workers = str(app.path / "workers")
+    subprocess.run(cluster.hosts["wb"].command("mount", "-t", "tmpfs", "tmpfs", workers), check=True)
+    run = app.trigger().finish()
+    subprocess.run(cluster.hosts["wb"].command("umount", workers), check=True)
+    assert run.attempts() == {"1_look": 1}
+    log = run.log("1_look")
+    assert f"there is no module workers in {workers}" in log
+    assert "on wb, " in log

@@ -359,6 +359,13 @@ class TestErrors:
         error = self.error(root, module="jobs", env={"APP_WORKER_DIR": "src"})
         assert str(error) == f"there is no module jobs in {root / 'src'} or on sys.path"
 
+    def test_a_mere_folder_of_that_name_is_no_module(self, root):
+        (root / "workers" / "jobs").mkdir(parents=True)
+        assert str(self.error(root, module="jobs")).startswith("there is no module jobs in ")
+
+    def test_a_module_of_python_itself_has_no_such_class(self, root):
+        assert str(self.error(root, module="sys")) == "there is no class W in sys"
+
     def test_missing_package(self, root):
         assert str(self.error(root, module="etl.load")).startswith("there is no module etl in ")
 
