@@ -24,6 +24,8 @@ CLOCKS = {"wa": 20, "wb": -25}
 """How many seconds each host's clock is ahead of the hub's."""
 PORT, REDIS_PORT = 8080, 6379
 HEARTBEAT_TIMEOUT = 20
+CONCURRENCY = 8
+"""How many tasks each Celery worker runs at once."""
 ON_HUB = ("api-server", "scheduler", "dag-processor")
 QUEUE = "default"
 """The queue that both Celery workers take tasks from; each has another one of its host's name."""
@@ -35,6 +37,7 @@ def settings(hub: str, home: Path, database: str) -> Mapping[str, Mapping[str, o
     return {
         "core": {
             "executor": "CeleryExecutor",
+            "parallelism": 2 * CONCURRENCY,
             "dags_folder": home / "dags",
             "simple_auth_manager_all_admins": True,
             "execution_api_server_url": f"http://{hub}:{PORT}/execution/",
@@ -46,7 +49,7 @@ def settings(hub: str, home: Path, database: str) -> Mapping[str, Mapping[str, o
         "celery": {
             "broker_url": f"redis://{hub}:{REDIS_PORT}/0",
             "result_backend": f"redis://{hub}:{REDIS_PORT}/1",
-            "worker_concurrency": 8,
+            "worker_concurrency": CONCURRENCY,
         },
         "celery_broker_transport_options": {"unacked_restore_throttle": 1},
         "operators": {"default_queue": QUEUE},
