@@ -221,22 +221,23 @@ class XComContext:
 
         :raises TakenOver: if meanwhile the row is no longer this attempt's.
         """
-        try:
+
+        def again() -> Answer:
+            self._ask_whether_current()
             return request()
-        except AirflowRuntimeError as error:
-            failure = error
-        if _may_pass(failure):
-            self._warn(f"what this attempt wrote to the context could not be kept so far: {failure!r:.300}")
-        for pause in _PAUSES:
-            if not _may_pass(failure):
-                break
-            time.sleep(pause)
+
+        pauses, attempt = deque(_PAUSES), request
+        while True:
             try:
-                self._ask_whether_current()
-                return request()
+                return attempt()
             except AirflowRuntimeError as error:
-                failure = error
-        raise failure
+                if not (pauses and _may_pass(error)):
+                    raise
+                if attempt is request:
+                    failure = f"{error!r:.300}"
+                    self._warn(f"what this attempt wrote to the context could not be kept so far: {failure}")
+            attempt = again
+            time.sleep(pauses.popleft())
 
     def _ask_whether_current(self) -> None:
         self._store_as_this_attempt(self._store.delete, _NO_KEY)
