@@ -361,7 +361,7 @@ PROCESSES = [
             run="""
                 from concurrent.futures import ThreadPoolExecutor
                 self.pool = ThreadPoolExecutor(1)
-                for name in "ab": self.pool.submit(lambda: time.sleep(0.1) or self.context.set(KEY, "late"))
+                self.pool.submit(lambda: time.sleep(3) or self.context.set(KEY, "late"))
             """,
         ),
         {"context": {}},
@@ -374,7 +374,7 @@ PROCESSES = [
             "a thread left behind that sets the code",
             run="""
                 def late():
-                    time.sleep(0.3)
+                    time.sleep(2)
                     self.retcode = 5
                 threading.Thread(target=late).start()
             """,
