@@ -27,11 +27,11 @@ from tests.postgres import postgres_server
 from tests.scheduler.apps import App, Apps
 
 ROWS = "".join(f"{row}|-1|4|0|Steps|workers|Steps||\n" for row in range(1, 4))
-AT_ONCE = 4
+AT_ONCE = 5
 """How many runs, each begun by itself, a fault strikes at once."""
 STEP_SECONDS = 0.25
 AGAIN = 12
-"""How many more steps each later attempt takes; the first goes on until it is told that it is enough."""
+"""How many more steps an attempt takes that finds some; any other goes on until it is told to stop."""
 LOST = 5.0
 """Seconds before a fault whose writes may be gone: 1.5, and more where the API server is busy."""
 HELD_UP = 10.0
@@ -47,7 +47,7 @@ class Steps(Worker):
         self.me = [ti.task_id, ti.try_number, socket.gethostname()]
         step = first = self.context.get("step", 0)
         note("start", *self.me, first, time.monotonic())
-        while step < first + {AGAIN} or ti.try_number == 1 and not os.path.exists("enough"):
+        while step < first + {AGAIN} or first == 0 and not os.path.exists("enough"):
             step += 1
             self.context["step"] = step
             note("step", *self.me, step, time.monotonic())
@@ -205,22 +205,32 @@ class Struck:
     def notes(self, what: str) -> list[Note]:
         return [note for each in self._app.notes()[self._before :] if (note := Note(*each)).what == what]
 
-    def wait_for_all(self, rows: set[str], what: str, attempt: int) -> None:
-        self._app.airflow.wait(
-            lambda: rows <= {note.task_id for note in self.notes(what) if note.attempt == attempt},
-            f"the {what} of attempt {attempt} of {rows}",
-            120,
-        )
+    def _wait(self, what: str, is_over: Callable[[dict[str, Note], list[Note]], bool]) -> None:
+        """Wait for something about how each row began first, and all that began or ended since."""
+
+        def look() -> bool:
+            starts = self.notes("start")
+            return is_over({note.task_id: note for note in reversed(starts)}, [*starts, *self.notes("end")])
+
+        self._app.airflow.wait(look, what, 120)
 
     def wait_for_first_attempts(self) -> None:
-        self.wait_for_all(set(self._app.airflow.tasks(self._app.name)), "start", 1)
+        rows = set(self._app.airflow.tasks(self._app.name))
+        self._wait(f"the start of all rows of {self._app.name}", lambda first, _: rows == set(first))
 
     def wait_for_next_attempts(self, fault: str, host: str) -> None:
-        """Wait until the rows that a fault ended on a host have begun anew."""
-        there = {note.task_id for note in self.notes("start") if note.host == host and note.attempt == 1}
-        self.wait_for_all(there, "start", 2)
-        if fault in IS_UNSEEN:
-            self.wait_for_all(there, "end", 1)
+        """Wait until the rows that a fault ended on a host have begun anew, and ended where they went on."""
+
+        def is_over(first: dict[str, Note], notes: list[Note]) -> bool:
+            there = {task_id: note.attempt for task_id, note in first.items() if note.host == host}
+            ended = {(note.task_id, note.attempt) for note in notes if note.what == "end"}
+            return all(
+                any(note.task_id == task_id and note.attempt > attempt for note in notes)
+                and (fault not in IS_UNSEEN or (task_id, attempt) in ended)
+                for task_id, attempt in there.items()
+            )
+
+        self._wait(f"the next attempts of {self._app.name} after {fault}", is_over)
 
     def problems(self, fault: str, struck_at: float) -> list[str]:
         """Have the run end, and return what was not as it must be."""
