@@ -7,15 +7,16 @@ Each fault, or each that is named behind the seed, strikes so many runs at momen
 from __future__ import annotations
 
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from itertools import chain, pairwise, product
+from itertools import pairwise, product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import psutil
@@ -68,6 +69,25 @@ class Note(NamedTuple):
     host: str
     step: int
     time: float
+
+
+class Anew(NamedTuple):
+    """A row that began anew after a fault, in seconds."""
+
+    after: float
+    """From the fault."""
+    lost: float
+    """Between the last write to the context that it found and the end, or the fault if that was earlier."""
+    beside: float
+    """For which the attempt before went on."""
+
+
+class Outcome(NamedTuple):
+    """What became of a run that a fault struck."""
+
+    problems: list[str]
+    """What was not as it must be."""
+    anew: list[Anew]
 
 
 def task_processes(cluster: Cluster, host: str) -> tuple[list[psutil.Process], list[psutil.Process]]:
@@ -232,31 +252,32 @@ class Struck:
 
         self._wait(f"the next attempts of {self._app.name} after {fault}", is_over)
 
-    def problems(self, fault: str, struck_at: float) -> list[str]:
-        """Have the run end, and return what was not as it must be."""
+    def outcome(self, fault: str, struck_at: float) -> Outcome:
+        """Have the run end, and return what became of it."""
         self._enough.touch()
         state = self._run.finish().state
-        problems = [] if state == "success" else [f"the run is {state}"]
+        outcome = Outcome([] if state == "success" else [f"{self._app.name} is {state}"], [])
         for task_id in self._run.states():
-            steps = [note for note in self.notes("step") if note.task_id == task_id]
             starts = [note for note in self.notes("start") if note.task_id == task_id]
-            xcoms = self._run.xcoms(task_id)
-            problems += [
-                f"{self._app.name}, {task_id}: {text}"
-                for text in _problems(fault, struck_at, steps, starts, xcoms)
+            steps = [note for note in self.notes("step") if note.task_id == task_id]
+            attempts = [
+                [start, *(step for step in steps if step.attempt == start.attempt)] for start in starts
             ]
-        return problems
+            anew = [_anew(earlier, later[0], struck_at) for earlier, later in pairwise(attempts)]
+            problems = _problems(fault, attempts, anew, self._run.xcoms(task_id))
+            outcome.problems.extend(f"{self._app.name}, {task_id}: {text}" for text in problems)
+            outcome.anew.extend(anew)
+        return outcome
 
 
 def strike(
     cluster: Cluster, apps: Sequence[App], fault: str, host: str, moments: Sequence[float]
-) -> list[list[str]]:
+) -> list[Outcome]:
     """
     Have a fault strike a host in the midst of a run of each of these apps.
 
     :param moments: seconds from when all rows of a run and of those before it have begun to the next moment;
         after the last one it strikes.
-    :return: what was not as it must be, for each run.
     """
     runs = [Struck(app) for app in apps]
     for run, moment in zip(runs, moments, strict=True):
@@ -267,45 +288,60 @@ def strike(
     if fault not in SPARES_TASKS:
         for run in runs:
             run.wait_for_next_attempts(fault, host)
-    problems = [run.problems(fault, struck_at) for run in runs]
+    outcomes = [run.outcome(fault, struck_at) for run in runs]
     if fault in ENDS_CELERY:
         cluster.start(host)
-    return problems
+    return outcomes
+
+
+def _anew(earlier: list[Note], later: Note, struck_at: float) -> Anew:
+    end = min(struck_at, earlier[-1].time)
+    found = max((note.time for note in earlier if note.step <= later.step), default=end)
+    return Anew(later.time - struck_at, max(0, end - found), max(0, earlier[-1].time - later.time))
 
 
 def _problems(
-    fault: str, struck_at: float, steps: list[Note], starts: list[Note], xcoms: dict[str, object]
+    fault: str, attempts: list[list[Note]], anew: list[Anew], xcoms: dict[str, Any]
 ) -> Iterator[str]:
-    by_attempt = {
-        start.attempt: [start, *(step for step in steps if step.attempt == start.attempt)] for start in starts
-    }
-    last = max(by_attempt)
-    if len(starts) > len(by_attempt):
-        yield f"an attempt began twice: {starts}"
-    ends = [steps[-1] for steps in by_attempt.values()]
-    if xcoms.get("step") != ends[-1].step or xcoms.get("ended_by", [None, None])[1] != last:
-        yield f"its XComs are {xcoms}, and not of attempt {last}, which ended with {ends[-1]}"
-    for earlier, later in pairwise(starts):
-        known = [
-            step.step
-            for step in by_attempt[earlier.attempt]
-            if step.time < min(struck_at, ends[0].time) - LOST
-        ]
-        if later.step < max(known, default=0):
-            yield f"attempt {later.attempt} began at step {later.step}, after {known[-1]} steps"
-        if fault not in IS_UNSEEN and by_attempt[earlier.attempt][-1].time > later.time:
-            yield f"attempts {earlier.attempt} and {later.attempt} overlap"
-    for attempt in by_attempt.values():
+    numbers = [attempt[0].attempt for attempt in attempts]
+    if len(set(numbers)) < len(numbers):
+        yield f"an attempt began twice: {numbers}"
+    last = attempts[-1][-1]
+    if xcoms.get("step") != last.step or xcoms.get("ended_by", [None, None])[1] != last.attempt:
+        yield f"its XComs are {xcoms}, and not of the last attempt, which ended with {last}"
+    for number, each in zip(numbers[1:], anew, strict=True):
+        if each.lost > LOST:
+            yield f"attempt {number} found nothing of the last {each.lost:.1f} s"
+        if fault not in IS_UNSEEN and each.beside:
+            yield f"attempt {number} began {each.beside:.1f} s before the end of the one before"
+    for attempt in attempts:
         pause = max((later.time - step.time for step, later in pairwise(attempt)), default=0)
         if pause > HELD_UP:
             yield f"{attempt[0].host} was held up for {pause:.0f} s"
+
+
+def _table(seen: dict[str, list[Outcome]]) -> str:
+    """Return for each fault what became of the runs, in Markdown; of seconds the median and the most."""
+    lines = [
+        "| fault | runs | as promised | rows begun anew | after | writes lost | side by side |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for fault, outcomes in seen.items():
+        good = sum(not outcome.problems for outcome in outcomes)
+        anew = [each for outcome in outcomes for each in outcome.anew]
+        seconds = [
+            f"{statistics.median(values):.1f} to {max(values):.1f} s" for values in zip(*anew, strict=True)
+        ]
+        cells = [fault, len(outcomes), good, len(anew), *(seconds or [""] * len(Anew._fields))]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
 
 
 def main(times: int, seed: int, faults: Sequence[str]) -> int:
     """Have each fault strike so many runs, print what was seen, and return in how many that was wrong."""
     chance = random.Random(seed)
     print(f"seed {seed}")
-    count = 0
+    seen: dict[str, list[Outcome]] = {fault: [] for fault in faults}
     with (
         tempfile.TemporaryDirectory(prefix="faults_") as folder,
         postgres_server() as postgres,
@@ -315,11 +351,12 @@ def main(times: int, seed: int, faults: Sequence[str]) -> int:
         apps = [added.add(f"steps_{number}", ROWS, WORKERS) for number in range(AT_ONCE)]
         for first, fault in product(range(0, times, AT_ONCE), faults):
             host, moments = chance.choice(["wa", "wb"]), [chance.uniform(0, 4) for _ in apps]
-            problems = strike(cluster, apps, fault, host, moments)
-            count += sum(map(bool, problems))
-            text = "; ".join(chain.from_iterable(problems)) or "ok"
+            outcomes = strike(cluster, apps, fault, host, moments)
+            seen[fault] += outcomes
+            text = "; ".join(problem for outcome in outcomes for problem in outcome.problems) or "ok"
             print(f"{first + AT_ONCE} {fault} {host}: {text}", flush=True)
-    return count
+    print(_table(seen))
+    return sum(bool(outcome.problems) for outcomes in seen.values() for outcome in outcomes)
 
 
 if __name__ == "__main__":

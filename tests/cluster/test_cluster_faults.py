@@ -20,4 +20,5 @@ def app(apps: Apps) -> App:
 def test_the_run_succeeds_with_the_right_context_and_nothing_was_held_up(
     cluster: Cluster, app: App, fault: str
 ):
-    assert faults.strike(cluster, [app], fault, "wa", [7]) == [[]]
+    (outcome,) = faults.strike(cluster, [app], fault, "wa", [7])
+    assert outcome.problems == []
