@@ -8,7 +8,6 @@ READY := $(VENV)/.ready
 VENV34 := .venv34
 READY34 := $(VENV34)/.ready
 
-GIT := apache-airflow-providers-git
 DAG_FACTORY := $(VENV)/dag-factory
 
 LOWEST := .venv-lowest
@@ -90,9 +89,9 @@ bench-cluster: $(READY)  ## Run jobs of 200 and 1,000 rows, and the same by hand
 clean:
 	rm -rf .venv .venv-* $(VENV34) .airflow build dist *.egg-info
 
-$(READY): WANTED := $(if $(AIRFLOW),-e '.[test]' apache-airflow==$(AIRFLOW) $(GIT),-c constraints.txt -e '.[dev]')
+$(READY): WANTED := $(if $(AIRFLOW),-e '.[test]' apache-airflow==$(AIRFLOW),-c constraints.txt -e '.[dev]')
 $(READY): constraints.txt
-$(READY34): WANTED := -c constraints-3.4.txt -e '.[test]' $(GIT)
+$(READY34): WANTED := -c constraints-3.4.txt -e '.[test]'
 $(READY34): constraints-3.4.txt
 
 # Where its interpreter or its pip does not work, an environment is made anew.

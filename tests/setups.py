@@ -99,8 +99,6 @@ _VERSIONS = {
             "scheduler/test_scheduler_loader.py",
             # 3.4 waits until the attempt of a row that is cleared has ended.
             "scheduler/test_scheduler_overtaken.py::test_what_it_writes_after_that_does_not_count",
-            # Its pods have nothing of Airflow's configuration, and 3.4 needs that of the importer.
-            "scheduler/test_scheduler_pod.py",
             "scheduler/test_scheduler_switch.py",
             *_ALIKE,
         ),

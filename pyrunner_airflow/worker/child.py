@@ -340,7 +340,13 @@ def _prepare(job: Job, host: Host, mask: Callable[[Mapping[str, str]], object]) 
     os.environ.pop("APP_WORKER_DIR", None)  # another app's, if this one has none
     _set_time_zone(environment)
     os.environ.update(environment)
-    os.chdir(app.working_directory)
+    try:
+        os.chdir(app.working_directory)
+    except OSError as error:
+        raise AppError(
+            f"cannot work in {app.working_directory} on {os.uname().nodename}: {error.strerror}; "
+            "make it there, or mend [pyrunner] app_root or cwd"
+        ) from error
     return app, environment
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,18 +13,21 @@ from airflow.executors.base_executor import BaseExecutor
 from airflow.executors.workloads import ExecuteTask
 from airflow.sdk import conf
 
-import pyrunner_airflow
 from scripts.local_airflow import HOME_VARIABLE
 
 PODS = "pods"
 """The folder of the Airflow's home in which each pod has a folder of its own."""
+PACKAGES = "PACKAGES_OF_PODS"
+"""The variable that says where the package is that pods have."""
+OPTIONS = "AIRFLOW__DAG_PROCESSOR__"
+"""How the variables begin that pods have, as by their manifest: they say how lists are found."""
 
 
 class PodExecutor(BaseExecutor):
     """
     Gives a task an environment in which there is nothing of Airflow's but what an image has.
 
-    That is the installed packages; and, as its manifest would, where the API server and the lists are.
+    That is the installed packages; and, as its manifest would, where the API server and the bundles are.
     """
 
     is_local = True  # or `airflow standalone` takes another
@@ -53,11 +57,12 @@ class PodExecutor(BaseExecutor):
                     workload,
                 ],
                 env={
+                    **{name: value for name, value in os.environ.items() if name.startswith(OPTIONS)},
                     "PATH": "/usr/bin:/bin",
-                    "PYTHONPATH": str(Path(pyrunner_airflow.__file__).parents[1]),
+                    "PYTHONPATH": os.environ[PACKAGES],
                     "AIRFLOW_HOME": home,
                     "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{conf.get('api', 'base_url')}/execution/",
-                    "AIRFLOW__CORE__DAGS_FOLDER": conf.get("core", "dags_folder"),
+                    f"{OPTIONS}DAG_BUNDLE_STORAGE_PATH": f"{home}/bundles",
                     HOME_VARIABLE: str(airflow_home),
                 },
                 cwd=home,
