@@ -17,6 +17,7 @@ ROWS = """
 6|2 |1|0|Refuse   |workers|Refuse  ||
 """
 WORKERS = """
+import gc
 import logging
 import os
 import subprocess
@@ -35,6 +36,7 @@ def ask(number):
 
 class Ask(Worker):
     def run(self):
+        gc.collect()  # nothing that the fork took along may end here: the task's process goes on with it
         with ThreadPoolExecutor(8) as pool:
             answers = set(pool.map(ask, range(40)))
         note("asked", *map(list, answers))
