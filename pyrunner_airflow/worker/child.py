@@ -213,9 +213,9 @@ def run_in_fork(
     :param allowed: the classes whose objects a context value may be.
     :param takes_output: the task's process takes what the worker prints.
     """
-    # What was garbage at the fork is never collected here: what an object does at its end would reach what both
-    # processes have. Airflow's connection to PostgreSQL (asyncpg) takes its socket out of the epoll that the fork
-    # shares, and `airflow dags test` waits for ever for an answer (3.4).
+    # What was garbage at the fork is never collected here: what an object does at its end would reach what
+    # both processes have. Airflow's connection to PostgreSQL (asyncpg) takes its socket out of the epoll that
+    # they share, and `airflow dags test` waits for ever for an answer (3.4).
     gc.freeze()
     os.setsid()  # a process group that can be killed as a whole
     null = os.open(os.devnull, os.O_RDONLY)
