@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from itertools import pairwise, product
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -349,13 +349,14 @@ def main(times: int, seed: int, faults: Sequence[str]) -> int:
     ):
         added = Apps(cluster)
         apps = [added.add(f"steps_{number}", ROWS, WORKERS) for number in range(AT_ONCE)]
-        for first, fault in product(range(0, times, AT_ONCE), faults):
-            host, moments = chance.choice(["wa", "wb"]), [chance.uniform(0, 4) for _ in apps]
-            outcomes = strike(cluster, apps, fault, host, moments)
-            seen[fault] += outcomes
-            text = "; ".join(problem for outcome in outcomes for problem in outcome.problems) or "ok"
-            print(f"{first + AT_ONCE} {fault} {host}: {text}", flush=True)
-    print(_table(seen))
+        for struck in range(AT_ONCE, times + AT_ONCE, AT_ONCE):
+            for fault in faults:
+                host, moments = chance.choice(["wa", "wb"]), [chance.uniform(0, 4) for _ in apps]
+                outcomes = strike(cluster, apps, fault, host, moments)
+                seen[fault] += outcomes
+                text = "; ".join(problem for outcome in outcomes for problem in outcome.problems) or "ok"
+                print(f"{struck} {fault} {host}: {text}", flush=True)
+            print(_table(seen), flush=True)
     return sum(bool(outcome.problems) for outcomes in seen.values() for outcome in outcomes)
 
 
