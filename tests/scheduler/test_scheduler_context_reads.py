@@ -5,7 +5,6 @@ A row's arguments say what its worker does, step by step:
     x=1        writes a key                      x=#        writes how often the row has run by now
     -x         deletes a key                     x?         notes `context.get("x", "absent")`
     x!         notes `context["x"]`, or KeyError x~         does so again until there is no KeyError
-    clock:60   the host's clock is that many seconds ahead of the others'
     after:12   waits for the row of that ID      skip       skips the row
 """
 
@@ -23,8 +22,6 @@ import time
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-real_clock = time.time_ns
-
 
 class Do(Worker):
     def run(self):
@@ -33,9 +30,7 @@ class Do(Worker):
         note(row, "ran")
         for step in self.argv:
             what, how = step[:-1], step[-1:]
-            if step.startswith("clock:"):
-                time.time_ns = lambda ahead=int(step[6:]): real_clock() + ahead * 10**9
-            elif step.startswith("after:"):
+            if step.startswith("after:"):
                 while [int(step[6:]), "done"] not in notes():
                     time.sleep(0.05)
             elif step.startswith("-"):
@@ -79,16 +74,6 @@ CASES: list[tuple[str, list[tuple[int, str, str]], dict[int, object]]] = [
         "a write further down replaces the one above",
         [(1, "-1", "x=1"), (2, "1", "x=2"), (3, "1,2", "x?")],
         {3: "2"},
-    ),
-    (
-        "also where the clock of the later writer's host is an hour behind",
-        [(1, "-1", "clock:3600,x=1"), (2, "1", "x=2"), (3, "1,2", "x?")],
-        {3: "2"},
-    ),
-    (
-        "the circle: 2 stands below 1, 1's clock is ahead of 3's, and 3's of 2's",
-        [(1, "-1", "clock:7200,x=1"), (2, "1", "x=2"), (3, "-1", "clock:3600,x=3"), (4, "2,3", "x?")],
-        {4: "2"},
     ),
     (
         "of two side by side the later wins",
