@@ -257,6 +257,7 @@ class TestRestart:
     def test_is_not_offered_while_the_run_goes_on_and_rows_are_followed(self, page, app):
         run = app.trigger(conf={"cvar": {"hang": True}})
         app.wait_for_note(run.run_id, "hangs")
+        run.wait_for_task("2_load_a_b", "success")  # at its second attempt
         view = RunPage(page, run)
         expect(view.row(3).locator(".state")).to_have_text("running")
         expect(view.body.get_by_role("button", name="Restart (-r)")).to_be_disabled()
