@@ -60,6 +60,8 @@ class Journaling:
         pause, has_failed = _SECONDS, False
         while self._is_due.wait() and not self._is_over.wait(pause):
             self._is_due.clear()
+            if self._is_over.is_set():  # just now: what `stop` set after it has been cleared here
+                return
             begin = time.monotonic()
             failure = ""
             try:

@@ -1,13 +1,14 @@
 """What a worker wrote is kept beside it, while it runs: whatever becomes of that, the worker goes on."""
 
 import threading
+import time
 from itertools import accumulate, repeat
 
 import pytest
 from worker_jobs import MemoryContext
 
 from pyrunner_airflow.dag.errors import TakenOver
-from pyrunner_airflow.dag.journaling import next_pause
+from pyrunner_airflow.dag.journaling import Journaling, next_pause
 
 
 class Unanswered(MemoryContext):
@@ -40,6 +41,31 @@ class TestAnAnswerThatDoesNotCome:
     def test_does_not_hold_up_the_worker(self, ran):
         assert (ran.code, ran.context) == (0, {"a": 1, "b": 2})
         assert ran.kept.went_on == [True]
+
+
+class TestAnEnd:
+    class StoppedMeanwhile(threading.Event):
+        """Is cleared only after the journal has been stopped."""
+
+        is_set_by_stop = False
+
+        def set(self):
+            super().set()
+            self.is_set_by_stop = self.journaling._is_over.is_set()
+
+        def clear(self):
+            threading.Thread(target=self.journaling.stop, daemon=True).start()
+            while not self.is_set_by_stop:
+                time.sleep(0.01)
+            super().clear()
+
+    def test_that_comes_in_the_moment_in_which_the_journal_is_due_stops_it(self):
+        journaling = Journaling(lambda: None, pytest.fail, pytest.fail)
+        due = journaling._is_due = self.StoppedMeanwhile()
+        due.journaling = journaling
+        journaling.soon()
+        journaling._thread.join(30)
+        assert not journaling._thread.is_alive()
 
 
 class TestAnError:
