@@ -21,7 +21,7 @@ from pyrunner_airflow.cli.lists import counted
 from pyrunner_airflow.discovery.folder import find_lists, ignore_syntax
 from pyrunner_airflow.tasklist import LstError
 from pyrunner_airflow.tasklist.diagnostics import showable
-from pyrunner_airflow.worker.app import AppError, find_app, find_interpreter
+from pyrunner_airflow.worker.app import AppError, find_app, find_interpreter, find_working_directory
 
 _IMPORTER = "pyrunner_airflow.discovery.importer.LstDagImporter"
 _LOADERS = {"pyrunner_lst.py": b"load_lst_dags", "pyrunner_lst_errors.py": b"show_lst_errors"}
@@ -55,7 +55,7 @@ def doctor(context: click.Context) -> None:
     The exit code is 0 if all is ok, else 1.
     """
     is_well = True
-    for check in (_versions, _reader, _folders, _interpreters, _xcoms, _clock):
+    for check in (_versions, _reader, _folders, _apps, _xcoms, _clock):
         for finding in check():
             is_well = is_well and not finding.to_do
             text = f"{finding.text}: {finding.to_do}" if finding.to_do else finding.text
@@ -106,8 +106,8 @@ def _folders() -> Iterator[Finding]:
             yield Finding(f"{what}, {folder}, may not be written to", "give Airflow's user the right to")
 
 
-def _interpreters() -> Iterator[Finding]:
-    """Tell of each interpreter that lists name where it is."""
+def _apps() -> Iterator[Finding]:
+    """Tell whether the folders and interpreters are there that lists name."""
     found = set()
     for folder in _dags_folders():
         for path in sorted(map(str, find_lists(folder, ignore_syntax()))):
@@ -117,6 +117,10 @@ def _interpreters() -> Iterator[Finding]:
                 yield Finding(f"{path} has errors", f"pyrunner-airflow check {path}")
                 continue
             app = find_app(path, tasks.options.app_root, tasks.options.cwd)
+            try:
+                find_working_directory(app)
+            except AppError as error:
+                yield Finding(path, str(error))
             for name in sorted({name for row in tasks.rows if (name := tasks.options.python_of(row))}):
                 try:
                     found.add(find_interpreter(name, app))

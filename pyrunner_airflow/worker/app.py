@@ -166,6 +166,14 @@ def _clock(environment: Mapping[str, str], run_time: float) -> dict[str, str]:
     }
 
 
+def find_working_directory(app: App) -> str:
+    """Return where an app works; raises AppError if that is not on this host."""
+    if os.path.isdir(app.working_directory):
+        return app.working_directory
+    where = f"{app.working_directory} is not on {os.uname().nodename}"
+    raise AppError(f"the working directory {where}: make it there, or mend [pyrunner] app_root or cwd")
+
+
 def find_interpreter(text: str, app: App) -> str:
     """
     Return the path of the interpreter that a list names: a path from the app's root, or a command's name.

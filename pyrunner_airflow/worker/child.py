@@ -19,7 +19,17 @@ from types import MappingProxyType
 from typing import Any, Callable, Iterator, Mapping, MutableMapping, NamedTuple, NoReturn
 
 from ..values import Allowed, Codec, ContextValueError
-from .app import App, AppError, Run, app_environment, env_names, find_app, find_interpreter, resolve_env
+from .app import (
+    App,
+    AppError,
+    Run,
+    app_environment,
+    env_names,
+    find_app,
+    find_interpreter,
+    find_working_directory,
+    resolve_env,
+)
 from .attempt import (
     FAILED,
     FINAL,
@@ -344,13 +354,7 @@ def _prepare(job: Job, host: Host, mask: Callable[[Mapping[str, str]], object]) 
     os.environ.pop("APP_WORKER_DIR", None)  # another app's, if this one has none
     _set_time_zone(environment)
     os.environ.update(environment)
-    try:
-        os.chdir(app.working_directory)
-    except OSError as error:
-        raise AppError(
-            f"cannot work in {app.working_directory} on {os.uname().nodename}: {error.strerror}; "
-            "make it there, or mend [pyrunner] app_root or cwd"
-        ) from error
+    os.chdir(find_working_directory(app))
     return app, environment
 
 

@@ -76,6 +76,7 @@ def test_what_is_wrong_says_what_to_do(host, tmp_path):
         lists={
             "a.lst": f'#AIRFLOW [pyrunner]\n#AIRFLOW python = "/none/python"\n{ROWS}',
             "b.lst": "nonsense",
+            "c.lst": f'#AIRFLOW [pyrunner]\n#AIRFLOW cwd = "gone"\n{ROWS}',
         },
         loaders=(),
         AIRFLOW__LOGGING__BASE_LOG_FOLDER=f"{tmp_path}/file/logs",
@@ -90,6 +91,7 @@ def test_what_is_wrong_says_what_to_do(host, tmp_path):
         f"[logging] base_log_folder, {tmp_path}/file/logs, may not be written to: give Airflow's user ",
         f"{host.dags}/a.lst: [pyrunner] python: /none/python is not on ",
         f"{host.dags}/b.lst has errors: pyrunner-airflow check {host.dags}/b.lst",
+        f"{host.dags}/c.lst: the working directory {host.dags}/gone is not on ",
         "[core] xcom_backend is no_such_package.Backend, and ",
         "the clock is ",
     ]
