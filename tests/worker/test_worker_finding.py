@@ -169,12 +169,6 @@ class TestPath:
         assert ran.context["cwd"] == str(root / "data")
         assert (root / "data" / "x.log").exists()
 
-    @pytest.mark.parametrize("option", ["app_root", "cwd"])
-    def test_a_folder_that_is_not_on_this_host_is_named(self, root, run, option):
-        failed = run("def run(self): pass", **{option: str(root / "gone")})
-        assert failed.code == 905
-        assert f"{root / 'gone'} is not on {socket.gethostname()}: make it there" in str(failed.error)
-
     def test_a_module_in_the_root_goes_before_one_in_the_worker_folder(self, root):
         """As under PyRunner, whose driver lies in the root."""
         write(root / "jobs.py", say("root"))
@@ -426,10 +420,11 @@ class TestErrors:
         assert type(error) is AppError
         assert str(error).endswith(f": {name} is not a Python name")
 
-    def test_a_root_that_is_gone(self, root):
-        write(root / "workers" / "workers.py", say("x"))
-        error = self.error(root, list_name="gone/job.lst")
-        assert (type(error), error.filename) == (FileNotFoundError, str(root / "gone"))
+    @pytest.mark.parametrize("columns", [{"list_name": "gone/job.lst"}, {"app_root": "gone"}, {"cwd": "gone"}])
+    def test_a_working_directory_that_is_not_on_this_host(self, root, columns):
+        error = self.error(root, **columns)
+        assert type(error) is AppError
+        assert f"{root / 'gone'} is not on {socket.gethostname()}: make it there" in str(error)
 
 
 class TestEnvironmentReferences:
