@@ -420,7 +420,9 @@ class TestErrors:
         assert type(error) is AppError
         assert str(error).endswith(f": {name} is not a Python name")
 
-    @pytest.mark.parametrize("columns", [{"list_name": "gone/job.lst"}, {"app_root": "gone"}, {"cwd": "gone"}])
+    @pytest.mark.parametrize(
+        "columns", [{"list_name": "gone/job.lst"}, {"app_root": "gone"}, {"cwd": "gone"}]
+    )
     def test_a_working_directory_that_is_not_on_this_host(self, root, columns):
         error = self.error(root, **columns)
         assert type(error) is AppError
