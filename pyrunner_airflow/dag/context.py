@@ -221,22 +221,19 @@ class XComContext:
 
         :raises TakenOver: if meanwhile the row is no longer this attempt's.
         """
-
-        def again() -> Answer:
-            self._ask_whether_current()
-            return request()
-
-        pauses, attempt = deque(_PAUSES), request
+        pauses, has_failed = deque(_PAUSES), False
         while True:
             try:
-                return attempt()
+                if has_failed:
+                    self._ask_whether_current()
+                return request()
             except AirflowRuntimeError as error:
                 if not (pauses and _may_pass(error)):
                     raise
-                if attempt is request:
+                if not has_failed:
                     failure = f"{error!r:.300}"
                     self._warn(f"what this attempt wrote to the context could not be kept so far: {failure}")
-            attempt = again
+            has_failed = True
             time.sleep(pauses.popleft())
 
     def _ask_whether_current(self) -> None:
