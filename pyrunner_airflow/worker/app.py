@@ -190,9 +190,7 @@ def find_interpreter(text: str, app: App) -> str:
         path = found
     path = os.path.join(app.root, path)
     if not os.path.exists(path):
-        import socket
-
-        fault = f"is not on {socket.gethostname()}, where the task runs: make the environment there"
+        fault = f"is not on {os.uname().nodename}, where the task runs: make the environment there"
     elif os.path.isdir(path):
         fault = f"is a folder: name the interpreter in it, such as {os.path.join(path, 'bin', 'python')}"
     elif not os.access(path, os.X_OK):
