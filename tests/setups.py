@@ -34,6 +34,15 @@ class Setup(NamedTuple):
     left_out: tuple[str, ...]
     """Tests of what it does not have, or of what is alike with every Airflow, and tested with 3.3."""
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """Its settings, as environment variables."""
+        return {
+            f"AIRFLOW__{section}__{option}".upper(): str(value)
+            for section, options in self.settings.items()
+            for option, value in options.items()
+        }
+
 
 _ALIKE = (
     "check",

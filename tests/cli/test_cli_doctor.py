@@ -46,14 +46,9 @@ def host(tmp_path):
             (dags / loader.name).write_text(loader.read_text())
         for name, text in dict(lists).items():
             (dags / name).write_text(text)
-        settings = {
-            f"AIRFLOW__{section}__{option}".upper(): str(value)
-            for section, options in SETUP.settings.items()
-            for option, value in options.items()
-        }
         with api_server(seconds_ahead) as url:
             env = {"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": url, "AIRFLOW_HOME": str(dags.parent), **env}
-            return run("doctor", **{**settings, **env})
+            return run("doctor", **{**SETUP.variables, **env})
 
     doctor.dags = dags
     return doctor

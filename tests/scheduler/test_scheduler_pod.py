@@ -66,16 +66,13 @@ def airflow(
             **TestCommits.files(folder, "old"),
         }
     )
-    settings = {**SETUP.settings, "core": {"executor": f"{pods.__name__}.{pods.PodExecutor.__name__}"}}
+    settings = {"core": {"executor": f"{pods.__name__}.{pods.PodExecutor.__name__}"}}
     env = {
         "PYTHONPATH": str(ROOT),
         pods.PACKAGES: str(packages),
-        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": repository.bundles,
-        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(folder / "bundles"),
-        **{
-            f"AIRFLOW__DAG_PROCESSOR__{option.upper()}": str(value)
-            for option, value in SETUP.settings.get("dag_processor", {}).items()
-        },
+        **SETUP.variables,
+        f"{pods.OPTIONS}DAG_BUNDLE_CONFIG_LIST": repository.bundles,
+        f"{pods.OPTIONS}DAG_BUNDLE_STORAGE_PATH": str(folder / "bundles"),
     }
     with LocalAirflow(folder, settings=settings, env=env, database=postgres.database("pods")) as local:
         yield local
