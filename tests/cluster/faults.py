@@ -225,32 +225,30 @@ class Struck:
     def notes(self, what: str) -> list[Note]:
         return [note for each in self._app.notes()[self._before :] if (note := Note(*each)).what == what]
 
-    def _wait(self, what: str, is_over: Callable[[dict[str, Note], list[Note]], bool]) -> None:
-        """Wait for something about how each row began first, and all that began or ended since."""
-
-        def look() -> bool:
-            starts = self.notes("start")
-            return is_over({note.task_id: note for note in reversed(starts)}, [*starts, *self.notes("end")])
-
-        self._app.airflow.wait(look, what, TIMEOUT)
+    def _first_attempts(self) -> dict[str, Note]:
+        """Return how each row began first."""
+        return {note.task_id: note for note in reversed(self.notes("start"))}
 
     def wait_for_first_attempts(self) -> None:
         rows = set(self._app.airflow.tasks(self._app.name))
-        self._wait(f"the start of all rows of {self._app.name}", lambda first, _: rows == set(first))
+        self._app.airflow.wait(
+            lambda: rows == set(self._first_attempts()), f"the start of all rows of {self._app.name}", TIMEOUT
+        )
 
     def wait_for_next_attempts(self, fault: str, host: str) -> None:
         """Wait until the rows that a fault ended on a host have begun anew, and ended where they went on."""
+        there = [note for note in self._first_attempts().values() if note.host == host]
 
-        def is_over(first: dict[str, Note], notes: list[Note]) -> bool:
-            there = {task_id: note.attempt for task_id, note in first.items() if note.host == host}
-            ended = {(note.task_id, note.attempt) for note in notes if note.what == "end"}
+        def is_over() -> bool:
+            last = {note.task_id: note.attempt for note in self.notes("start")}
+            ended = {(note.task_id, note.attempt) for note in self.notes("end")}
             return all(
-                any(note.task_id == task_id and note.attempt > attempt for note in notes)
-                and (fault not in IS_UNSEEN or (task_id, attempt) in ended)
-                for task_id, attempt in there.items()
+                last[note.task_id] > note.attempt
+                and (fault not in IS_UNSEEN or (note.task_id, note.attempt) in ended)
+                for note in there
             )
 
-        self._wait(f"the next attempts of {self._app.name} after {fault}", is_over)
+        self._app.airflow.wait(is_over, f"the next attempts of {self._app.name} after {fault}", TIMEOUT)
 
     def outcome(self, fault: str, struck_at: float) -> Outcome:
         """Have the run end, and return what became of it."""
