@@ -77,9 +77,8 @@ def find_list(folder: Path, file_name: str, ignore_syntax: str) -> Path | None:
 def _read_ignores(folder: Path, top: Path, syntax: str) -> list[_Rule]:
     file = folder / _IGNORE_FILE
     try:
-        text = read_file(file, _MOST_BYTES).decode(
-            errors="surrogateescape"
-        )  # as Python has the names of files
+        # As Python has the names of files.
+        text = read_file(file, _MOST_BYTES).decode(errors="surrogateescape")
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -34,7 +34,7 @@ class Apps:
         python = {file: Driver(file) for file, language in languages.items() if language == _PYTHON}
         self.drivers = {file: driver for file, driver in python.items() if driver.is_one}
         self.scripts = [file for file, language in languages.items() if language == _SHELL]
-        apps = [one for one in self._folders if any(path.startswith(one) for path in self.lists)]
+        apps = [one for one in self._folders if any(_is_below(one, path) for path in self.lists)]
         self._names = {os.path.basename(path) for path in (*apps, *self.lists, *python, *self.scripts)}
 
     def table(self, path: str, into: str) -> str:

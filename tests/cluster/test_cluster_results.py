@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
 
+from scripts.interpreters import INTERPRETERS
 from tests.cluster.cluster import CLOCKS, Cluster
 from tests.context_values import VALUES
 from tests.examples import sample_results
 from tests.scheduler.apps import App, Apps, Run
+from tests.scheduler.both import Both, run_both
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow_cluster")]
 
 ROOT = Path(__file__).parents[2]
+OLDEST = next(iter(INTERPRETERS.values()), "")
 SAMPLE = ROOT / "example_lst" / "my_sample_app"
-FAN = range(2, 8)
+FAN = range(2, 62)
 
 
 def on(queues: dict[int, str], rows: str) -> str:
@@ -70,18 +74,14 @@ class TestSample:
         assert "Initiating File Download 1" in run.log("2_download_file_1")
 
 
-ROWS = """
-1|-1|1|0|Write|workers|Write||
-2|1|1|0|Fan|workers|Fan||
-3|1|1|0|Fan|workers|Fan||
-4|1|1|0|Fan|workers|Fan||
-5|1|1|0|Fan|workers|Fan||
-6|1|1|0|Fan|workers|Fan||
-7|1|1|0|Fan|workers|Fan||
-8|1|1|0|Change|workers|Change||
-9|2,3,4,5,6,7,8|1|0|Read|workers|Read||
-10|-1|2|0|Killed|workers|Killed||
-"""
+FIRST, CHANGE, READ, KILLED = 1, 62, 63, 64
+QUEUES = {FIRST: "wa", **{row: ("wa", "wb")[row % 2] for row in FAN}, CHANGE: "wb", READ: "wa"}
+ROWS = f"""
+{FIRST}|-1|1|0|Write|workers|Write||
+{CHANGE}|{FIRST}|1|0|Change|workers|Change||
+{READ}|{",".join(map(str, (*FAN, CHANGE)))}|1|0|Read|workers|Read||
+{KILLED}|-1|2|0|Killed|workers|Killed||
+""" + "".join(f"{row}|{FIRST}|1|0|Fan|workers|Fan||\n" for row in FAN)
 WORKERS = """
 import os
 import signal
@@ -128,9 +128,8 @@ class Killed(Noting):
 
 @pytest.fixture(scope="module")
 def spread(apps: Apps) -> App:
-    queues = {1: "wa", **{row: ("wa", "wb")[row % 2] for row in FAN}, 8: "wb", 9: "wa"}
     files = {"workers/context_values.py": (ROOT / "tests" / "context_values.py").read_text()}
-    app = apps.add("spread", on(queues, ROWS), WORKERS, files)
+    app = apps.add("spread", on(QUEUES, ROWS), WORKERS, files)
     app.started = app.trigger()
     return app
 
@@ -147,11 +146,11 @@ class TestContext:
         return spread.notes()
 
     def test_each_row_succeeds(self, run):
-        assert set(run.states().values()) == {"success"}, run.log("9_read")
+        assert set(run.states().values()) == {"success"}, run.log(f"{READ}_read")
 
     def test_the_hosts_clocks_differ(self, seen):
         times = {task: when for what, task, _, when, _ in (each for each in seen if each[0] == "ran")}
-        assert times["8_change"] < times["1_write"]
+        assert times[f"{CHANGE}_change"] < times[f"{FIRST}_write"]
 
     @pytest.mark.parametrize("name", VALUES)
     def test_a_value_comes_equal_and_of_the_same_type(self, seen, name):
@@ -175,7 +174,72 @@ class TestContext:
     def test_of_a_row_whose_task_is_killed_nothing_is_lost_that_is_older_than_a_moment(self, run, seen):
         ((_, before),) = [each for each in seen if each[0] == "after the kill"]
         assert before in CLOCKS
-        assert run.attempts()["10_killed"] == 2
+        assert run.attempts()[f"{KILLED}_killed"] == 2
+
+
+class TestManyGeneratedRows:
+    """The example of 165 rows, wherever there is room: 160 commands, and four that wait for forty each."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def app(apps: Apps, tmp_path_factory, spread: App) -> Both:
+        folder = tmp_path_factory.mktemp("pyrunner")
+        return run_both(apps, folder, "generated_rows", apps_folder=ROOT / "example_lst")
+
+    def test_every_row_succeeds(self, app):
+        states = app.runs[0].states()
+        assert len(states) == 165
+        assert set(states.values()) == {"success"}
+
+    def test_each_host_runs_some(self, app, cluster):
+        hosts = {each["hostname"] for each in app.runs[0].instances().values()}
+        assert hosts == {host.address for host in cluster.hosts.values()}
+
+    def test_each_command_left_what_it_leaves_under_pyrunner(self, app):
+        ours, theirs = (
+            {path.name: path.read_text() for path in (folder / "temp").glob("*/*")}
+            for folder in (app.ours, app.theirs)
+        )
+        assert len(ours) == 160
+        assert ours == theirs
+
+    def test_the_log_files_are_pyrunners(self, app):
+        logs = sample_results.logs(app.ours)
+        assert logs["north.log"] == ["# LOG START", "INFO - 40", "# LOG END"]
+        assert logs == sample_results.logs(app.theirs)
+
+
+@pytest.mark.skipif(not OLDEST, reason="no other Python on this machine")
+class TestInterpreter:
+    """Rows in an interpreter of their own hand on the context from host to host."""
+
+    ROWS = f"""
+    #AIRFLOW [pyrunner]
+    #AIRFLOW python = '{OLDEST}'
+    1|-1|1|0|Write|workers|Write||
+    2|1|1|0|Read|workers|Read||
+    """
+    WORKERS = """
+    import platform, socket
+    from datetime import datetime
+    from decimal import Decimal
+
+    class Write(Worker):
+        def run(self):
+            self.context.update(host=socket.gethostname(), day=datetime(2026, 1, 2), price=Decimal("1.5"))
+
+    class Read(Worker):
+        def run(self):
+            note(platform.python_version(), socket.gethostname(), *map(repr, self.context.values()))
+    """
+
+    def test_a_row_reads_what_one_on_another_host_wrote(self, apps: Apps, spread: App):
+        app = apps.add("own_python", on({1: "wa", 2: "wb"}, textwrap.dedent(self.ROWS)), self.WORKERS)
+        assert app.trigger().finish().state == "success"
+        ((version, host, *values),) = app.notes()
+        assert INTERPRETERS[version.rpartition(".")[0]] == OLDEST
+        assert host == "wb"
+        assert values == ["'wa'", "datetime.datetime(2026, 1, 2, 0, 0)", "Decimal('1.5')"]
 
 
 class TestClearedOntoAnotherHost:

@@ -6,75 +6,20 @@ import ctypes
 import json
 import os
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from scripts.local_airflow import BIN, LocalAirflow
+from scripts.local_airflow import LocalAirflow
 from tests.examples import sample_results
-from tests.scheduler.apps import TIMEOUT, App, Apps, Run
+from tests.scheduler.apps import App, Apps, Run
+from tests.scheduler.both import Both, make_app, run_both, run_under_pyrunner
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-REAL_APPS = Path(__file__).with_name("real_apps")
-LOADERS = ROOT / "dags"
-LONG = 1200
-"""Seconds that a run of many rows may take."""
-
-
-def make_app(name: str, folder: Path, apps: Path = REAL_APPS) -> Path:
-    """Make an app: PyRunner's own driver and profile, and what its author added or changed."""
-    setup = [BIN / "pyrunner", "--setup"]
-    subprocess.run(setup, cwd=folder, input=f"{name}\n\n\n", text=True, capture_output=True, check=True)
-    app = folder / name
-    shutil.copytree(apps / name, app, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    if (app / "make_list.py").exists():
-        subprocess.run([sys.executable, "make_list.py"], cwd=app, check=True)
-    return app
-
-
-def run_under_pyrunner(app: Path) -> None:
-    """Run an app's driver in the app's folder, as its crontab line does, but 100 ticks a second."""
-    done = subprocess.run(
-        [sys.executable, f"{app.name}.py", "-t", "100", "--nozip"],
-        cwd=app,
-        env={name: value for name, value in os.environ.items() if not name.startswith("APP_")},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=TIMEOUT,
-    )
-    assert done.returncode == 0, done.stdout
-
-
-class Both(NamedTuple):
-    """An app after its runs: in Airflow's dags folder, and where PyRunner ran it."""
-
-    ours: Path
-    theirs: Path
-    runs: list[Run]
-
-
-@pytest.fixture(scope="module")
-def run_both(apps: Apps, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Both]:
-    """Run an app under Airflow and under PyRunner, so many times each."""
-
-    def run_app(name: str, times: int = 1, apps_folder: Path = REAL_APPS) -> Both:
-        theirs = make_app(name, tmp_path_factory.mktemp("pyrunner"), apps_folder)
-        ours = apps.copy(theirs)
-        for _ in range(times):
-            run_under_pyrunner(theirs)
-        return Both(ours.path, theirs, [ours.trigger().finish(LONG) for _ in range(times)])
-
-    return run_app
+LOADERS = Path(__file__).parents[2] / "dags"
 
 
 class TestThreeRowsOfOneModule:
@@ -82,8 +27,8 @@ class TestThreeRowsOfOneModule:
 
     @pytest.fixture(scope="class")
     @staticmethod
-    def app(run_both) -> Both:
-        return run_both("daily-price-sync", times=2)
+    def app(apps: Apps, tmp_path_factory) -> Both:
+        return run_both(apps, tmp_path_factory.mktemp("pyrunner"), "daily-price-sync", times=2)
 
     def test_each_run_succeeds(self, app):
         assert [run.state for run in app.runs] == ["success", "success"]
@@ -108,8 +53,8 @@ class TestLongChainOfGeneratedRows:
 
     @pytest.fixture(scope="class")
     @staticmethod
-    def app(run_both) -> Both:
-        return run_both("shelf_catalogue")
+    def app(apps: Apps, tmp_path_factory) -> Both:
+        return run_both(apps, tmp_path_factory.mktemp("pyrunner"), "shelf_catalogue")
 
     @pytest.fixture(scope="class")
     @staticmethod
@@ -144,33 +89,6 @@ class TestLongChainOfGeneratedRows:
     def test_an_argument_with_a_comma_is_two(self, app):
         arguments = app.runs[0].rendered("40_add_book_40_aaaabo")["op_args"]
         assert str(["40", "aaaabo"]) in str(arguments)
-
-
-class TestManyGeneratedRows:
-    """The example of 165 rows: 160 commands side by side, and four that wait for forty each."""
-
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def app(run_both) -> Both:
-        return run_both("generated_rows", apps_folder=ROOT / "example_lst")
-
-    def test_every_row_succeeds(self, app):
-        states = app.runs[0].states()
-        assert len(states) == 165
-        assert set(states.values()) == {"success"}
-
-    def test_each_command_left_what_it_leaves_under_pyrunner(self, app):
-        ours, theirs = (
-            {path.name: path.read_text() for path in (folder / "temp").glob("*/*")}
-            for folder in (app.ours, app.theirs)
-        )
-        assert len(ours) == 160
-        assert ours == theirs
-
-    def test_the_log_files_are_pyrunners(self, app):
-        logs = sample_results.logs(app.ours)
-        assert logs["north.log"] == ["# LOG START", "INFO - 40", "# LOG END"]
-        assert logs == sample_results.logs(app.theirs)
 
 
 PR_CAPBSET_DROP = 24
