@@ -1,8 +1,10 @@
 """The table of docs/compatibility.md that says what is tested with which Airflow and Python.
 
-`make record` runs the tests, each of which leaves a record in docs/tested, and writes the table from those:
+`make record` runs the tests. Each run in which all pass leaves a record in docs/tested, and the table has it.
 
     python -m scripts.compatibility
+
+fails unless there is one of each Airflow that `make test` installs.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ def table(kept: list[Record]) -> str:
 
 
 def render(page: str) -> str:
-    """Return a page with the table as it is to be today."""
+    """Return the page with the table of all that is recorded."""
     return _TABLE.sub(lambda _: table(records()), page)
 
 
@@ -72,4 +74,3 @@ def _pinned() -> set[str]:
 if __name__ == "__main__":
     if missing := _pinned() - {record.airflow for record in records()}:
         raise SystemExit(f"no tests have passed with Airflow {', '.join(sorted(missing))}")
-    PAGE.write_text(render(PAGE.read_text()))

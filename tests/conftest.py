@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from scripts import interpreters
-from scripts.compatibility import Record
+from scripts.compatibility import PAGE, Record, render
 from scripts.local_airflow import LocalAirflow
 from tests.postgres import Postgres, postgres_server
 from tests.scheduler.apps import Apps, DataServer, apps_in
@@ -159,6 +159,7 @@ def pytest_terminal_summary(
         python = "{}.{}".format(*sys.version_info)
         passed = len(terminalreporter.stats["passed"])
         Record(VERSION, python, config.option.markexpr, passed).keep()
+        PAGE.write_text(render(PAGE.read_text()))
 
 
 @pytest.hookimpl(trylast=True)

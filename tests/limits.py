@@ -52,7 +52,7 @@ LIMITS = {
     "first start": limit(f"{SCHEDULED}\nstart_date", "1971-01-01", "1970-12-31"),
     "last start": limit(f"{SCHEDULED}\nstart_date", "2037-12-31T23:59:59-12:00", "2038-01-01"),
     "end": limit(f"{SCHEDULED}\nend_date", "2999-12-31T23:59:59-12:00", "3000-01-01"),
-    "schedule": limit("schedule", months(16), months(17)),
+    "schedule": limit("schedule", months(11), months(12)),
     "runs": limit("max_active_runs", MAX, MAX + 1),
     "tasks": limit("max_active_tasks", MAX, MAX + 1),
     "timeout": limit("dagrun_timeout", '"P10000D"', '"P10001D"'),

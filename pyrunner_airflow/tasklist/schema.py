@@ -38,8 +38,9 @@ _PRESETS = frozenset(
     ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 )
 _CRON_YEARS = 130  # from 1970; the year of a cron expression ends at 2099
-_MAX_CRON_IN_WORDS = 1000
-_SHORT_CRON = 60  # none so short is longer than that in words
+_MAX_CRON_IN_WORDS = 700
+"""In English: there is room for 1,000, and no language that a locale may make of it needs half more."""
+_SHORT_CRON = 30  # none so short is longer than that in words
 _MAX_DURATION = timedelta(days=10_000)
 # MySQL's timestamps end in January 2038. The end of a DAG is no timestamp there.
 _FIRST_YEAR, _LAST_START, _LAST_END = 1971, 2037, 2999
@@ -145,11 +146,12 @@ def _schedule(text: str) -> str:
 
 def _check_cron_in_words(text: str) -> None:
     """Refuse a cron expression for whose description, as Airflow makes it, there would be no room."""
-    from cron_descriptor import get_description  # type: ignore[import-untyped]  # only long ones pay for it
+    from cron_descriptor import Options, get_description  # type: ignore[import-untyped]  # only long ones pay for it
 
+    english = Options(use_24hour_time_format=True, locale_code="en_US")
     try:
         # Twice, as Airflow has it where a day of the month and one of the week are given.
-        is_too_long = 2 * len(get_description(text)) > _MAX_CRON_IN_WORDS
+        is_too_long = 2 * len(get_description(text, english)) > _MAX_CRON_IN_WORDS
     except Exception:  # its own, and whatever else it meets in a text
         is_too_long = True
     if is_too_long:
