@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import textwrap
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -230,16 +232,16 @@ class TestInterpreter:
 
     class Read(Worker):
         def run(self):
-            note(platform.python_version(), socket.gethostname(), *map(repr, self.context.values()))
+            note(platform.python_version(), socket.gethostname(), repr(sorted(self.context.items())))
     """
 
     def test_a_row_reads_what_one_on_another_host_wrote(self, apps: Apps, spread: App):
         app = apps.add("own_python", on({1: "wa", 2: "wb"}, textwrap.dedent(self.ROWS)), self.WORKERS)
         assert app.trigger().finish().state == "success"
-        ((version, host, *values),) = app.notes()
+        ((version, host, context),) = app.notes()
         assert INTERPRETERS[version.rpartition(".")[0]] == OLDEST
         assert host == "wb"
-        assert values == ["'wa'", "datetime.datetime(2026, 1, 2, 0, 0)", "Decimal('1.5')"]
+        assert context == repr([("day", datetime(2026, 1, 2)), ("host", "wa"), ("price", Decimal("1.5"))])
 
 
 class TestClearedOntoAnotherHost:
