@@ -21,7 +21,7 @@ airflow: $(READY)  ## Leave an Airflow running with the examples in place
 	@$(BIN)/python -m scripts.airflow_ui
 
 # Before each commit; test-all: these and all that take longer; test-34: all that there is for Airflow 3.4.
-test test-pythons test-lowest: SELECTED := -m 'not slow'
+test test-lowest: SELECTED := -m 'not slow'
 test: ON_34 := $(if $(AIRFLOW),,tests/discovery)
 test-all: ON_34 := $(if $(AIRFLOW),,$(addprefix tests/,discovery $(addprefix scheduler/test_scheduler_,lists.py sample.py)))
 test-all: $(VENV)/fab/.ready
@@ -37,10 +37,11 @@ test-34: $(READY34)
 	@scripts/install_debian_packages
 	$(VENV34)/bin/python $(PYTEST)
 
-test-pythons: $(READY)  ## Do on the other Pythons that Airflow runs on, and this machine has, what `make test` does
-	@for version in 3.12 3.13 3.14; do \
+test-pythons: $(READY)  ## On the other Pythons that Airflow runs on, and this machine has: all on the newest, else `make test`
+	@tests=test-all; for version in 3.14 3.13 3.12; do \
 	    python=$$($(BIN)/python -m scripts.interpreters $$version) || continue; \
-	    $(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python ON_34= test || exit; \
+	    $(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python ON_34= $$tests || exit; \
+	    tests=test; \
 	done
 
 test-lowest: $(LOWEST)/.ready  ## Test with the lowest versions that pyproject.toml allows
