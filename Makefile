@@ -37,7 +37,7 @@ test-34: $(READY34)
 	@scripts/install_debian_packages
 	$(VENV34)/bin/python $(PYTEST)
 
-test-pythons: $(READY)  ## On the other Pythons that Airflow runs on, and this machine has: all on the newest, else `make test`
+test-pythons: $(READY) $(READY34)  ## On the other Pythons that Airflow runs on, and this machine has: all on the newest, else `make test`
 	@tests=test-all; for version in 3.14 3.13 3.12; do \
 	    python=$$($(BIN)/python -m scripts.interpreters $$version) || continue; \
 	    $(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python ON_34= $$tests || exit; \
