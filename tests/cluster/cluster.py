@@ -24,8 +24,8 @@ CLOCKS = {"wa": 20, "wb": -25}
 """How many seconds each host's clock is ahead of the hub's."""
 PORT, REDIS_PORT = 8080, 6379
 HEARTBEAT_TIMEOUT = 20
-CONCURRENCY = 8
-"""How many tasks each Celery worker runs at once."""
+CONCURRENCY = 16
+"""How many tasks run at once; one host has room for all of them, should it be the only one that is left."""
 ON_HUB = ("api-server", "scheduler", "dag-processor")
 QUEUE = "default"
 """The queue that both Celery workers take tasks from; each has another one of its host's name."""
@@ -37,7 +37,7 @@ def settings(hub: str, home: Path, database: str) -> Mapping[str, Mapping[str, o
     return {
         "core": {
             "executor": "CeleryExecutor",
-            "parallelism": 2 * CONCURRENCY,
+            "parallelism": CONCURRENCY,
             "dags_folder": home / "dags",
             "simple_auth_manager_all_admins": True,
             "execution_api_server_url": f"http://{hub}:{PORT}/execution/",
