@@ -208,8 +208,8 @@ SPARES_TASKS = (
     "deliver_twice",
 )
 ENDS_CELERY = ("kill_celery", "power_off")
-IS_UNSEEN = ("cut_off", "cut_off_long")
-"""The faults after which Airflow cannot know whether an attempt goes on."""
+IS_UNSEEN = ("cut_off", "cut_off_long", "lose_api_server")
+"""The faults in which Airflow hears nothing of attempts for so long that it begins others beside them."""
 
 
 class Struck:
