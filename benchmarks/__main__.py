@@ -271,7 +271,7 @@ def large() -> Iterator[Comparison]:
 def clustered() -> Iterator[Comparison]:
     """Yield jobs on three hosts."""
     with runs.cluster() as airflow:
-        fan, layers = jobs.fan(200), jobs.layers(1000)
+        fan, layers = jobs.fan(200), jobs.layers(1000, width=50)
         yield whole_runs("200 no-op rows ready at once, two Celery workers", airflow, "fan", fan)
         yield whole_runs("1,000 no-op rows, two Celery workers", airflow, "thousand", layers)
 

@@ -19,6 +19,7 @@ from tests.servers import program
 
 SAMPLE = Path(__file__).parents[1] / "example_lst" / "my_sample_app"
 PARSED_EVERY = 30  # seconds, as by default; what the tests have would keep a core busy
+SETTINGS = {"dag_processor": {"min_file_process_interval": PARSED_EVERY}}
 LONGEST = 3600  # seconds
 
 
@@ -30,8 +31,7 @@ def airflow() -> Iterator[LocalAirflow]:
         database = ""
         if program("postgres"):
             database = stack.enter_context(postgres_server()).database("bench")
-        settings = {"dag_processor": {"min_file_process_interval": PARSED_EVERY}}
-        yield stack.enter_context(LocalAirflow(home, settings=settings, database=database))
+        yield stack.enter_context(LocalAirflow(home, settings=SETTINGS, database=database))
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def cluster() -> Iterator[Cluster]:
     with (
         tempfile.TemporaryDirectory(prefix="bench_") as home,
         postgres_server() as postgres,
-        Cluster(Path(home), postgres.database("bench")) as airflow,
+        Cluster(Path(home), postgres.database("bench"), settings=SETTINGS) as airflow,
     ):
         yield airflow
 

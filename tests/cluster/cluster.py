@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Self
@@ -14,7 +14,7 @@ import psutil
 import redis
 
 from scripts.airflow_api import AirflowApi
-from scripts.local_airflow import BIN, KEYS, SETTINGS, environment, write_config
+from scripts.local_airflow import BIN, KEYS, SETTINGS, Settings, environment, write_config
 from tests.cluster.hosts import ROOT, Host, Network, compile_clock, kill, marked
 from tests.scheduler.apps import TIMEOUT
 from tests.servers import program, running
@@ -32,7 +32,7 @@ QUEUE = "default"
 COMPONENT = "CLUSTER_COMPONENT"  # marks the processes of each, tasks included
 
 
-def settings(hub: str, home: Path, database: str) -> Mapping[str, Mapping[str, object]]:
+def settings(hub: str, home: Path, database: str) -> Settings:
     """Return what Airflow is set to on all of its hosts."""
     return {
         "core": {
@@ -67,10 +67,11 @@ def settings(hub: str, home: Path, database: str) -> Mapping[str, Mapping[str, o
 class Cluster(AirflowApi):
     """All of it; its dags folder is on all hosts, as on a file server, and its logs are on each by itself."""
 
-    def __init__(self, home: Path, database: str) -> None:
+    def __init__(self, home: Path, database: str, *, settings: Settings | None = None) -> None:
         self.home = home
         self.dags_folder = home / "dags"
         self.database = database
+        self._settings = settings or {}
         self._stack = ExitStack()
         self._id = home.name
         self._spawned: list[subprocess.Popen[bytes]] = []
@@ -106,7 +107,7 @@ class Cluster(AirflowApi):
         (self.home / "hosts").write_text("\n".join(addresses) + "\n")
         keys = {section: {key: make()} for section, (key, make) in KEYS.items()}
         own = settings(network.hub, self.home, self.database)
-        write_config(self.home / "airflow.cfg", keys, SETTINGS, SETUP.settings, own)
+        write_config(self.home / "airflow.cfg", keys, SETTINGS, SETUP.settings, own, self._settings)
         self._stack.enter_context(_redis(self.home, network.hub))
         self._stack.callback(self._end_all)
         for host in self.hosts.values():
