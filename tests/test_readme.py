@@ -73,7 +73,7 @@ TARGETS = {
     "make test-all": ["install_debian_packages", "loadgroup", ".venv34"],
     "make test AIRFLOW=3.4.0rc1": ["apache-airflow==3.4.0rc1", "-m 'not slow'"],
     "make test-34": ["install_debian_packages", "loadgroup", ".venv34"],
-    "make test-pythons": ["3.12 3.13 3.14", "ON_34= test"],
+    "make test-pythons": ["tests=test-all; for version in 3.14 3.13 3.12", "ON_34= $tests"],
     "make test-lowest": ["uv pip compile", "-m 'not slow'"],
     "make fuzz": ["python -m tests.fuzzing 200000"],
     "make bench": ["python -m benchmarks"],
