@@ -37,6 +37,7 @@ test-34: $(READY34)
 	@scripts/install_debian_packages
 	$(VENV34)/bin/python $(PYTEST)
 
+# The environment of Airflow 3.4 is there before: else the first of these Pythons would make it.
 test-pythons: $(READY) $(READY34)  ## On the other Pythons that Airflow runs on, and this machine has: all on the newest, else `make test`
 	@tests=test-all; for version in 3.14 3.13 3.12; do \
 	    python=$$($(BIN)/python -m scripts.interpreters $$version) || continue; \
