@@ -12,26 +12,26 @@ from pathlib import Path
 
 from benchmarks import jobs
 from scripts.airflow_api import AirflowApi
-from scripts.local_airflow import LocalAirflow
+from scripts.local_airflow import LocalAirflow, Settings
 from tests.cluster.cluster import Cluster
 from tests.postgres import postgres_server
 from tests.servers import program
 
 SAMPLE = Path(__file__).parents[1] / "example_lst" / "my_sample_app"
-PARSED_EVERY = 30  # seconds, as by default; what the tests have would keep a core busy
-SETTINGS = {"dag_processor": {"min_file_process_interval": PARSED_EVERY}}
+# Seconds between two looks at a file, as by default: what the tests have would keep a core busy.
+SETTINGS: Settings = {"dag_processor": {"min_file_process_interval": 30}}
 LONGEST = 3600  # seconds
 
 
 @contextmanager
-def airflow() -> Iterator[LocalAirflow]:
+def airflow(settings: Settings = SETTINGS) -> Iterator[LocalAirflow]:
     """Start an Airflow on PostgreSQL, or on SQLite where that is not installed; its dags folder is empty."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench_")))
         database = ""
         if program("postgres"):
             database = stack.enter_context(postgres_server()).database("bench")
-        yield stack.enter_context(LocalAirflow(home, settings=SETTINGS, database=database))
+        yield stack.enter_context(LocalAirflow(home, settings=settings, database=database))
 
 
 @contextmanager

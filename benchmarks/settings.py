@@ -6,22 +6,17 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 from benchmarks import jobs
-from benchmarks.runs import PARSED_EVERY, add_no_ops, time_run
-from scripts.local_airflow import LocalAirflow, Settings
-from tests.postgres import postgres_server
-from tests.servers import program
+from benchmarks.runs import SETTINGS, add_no_ops, airflow, time_run
+from scripts.local_airflow import Settings
 
 _ROUNDS = 3
 _AIRFLOWS_OWN = {
     "core": {"parallelism": 32, "min_serialized_dag_update_interval": 30},
     "scheduler": {"scheduler_heartbeat_sec": 5, "scheduler_idle_sleep_time": 1},
-    "dag_processor": {"min_file_process_interval": PARSED_EVERY},
+    **SETTINGS,
 }
 _CHANGES = (
     ("scheduler", "scheduler_idle_sleep_time", 0.1),
@@ -43,15 +38,10 @@ def variants() -> Iterator[tuple[str, Settings]]:
 def main() -> None:
     """Measure, and print a table."""
     print("| | run | each task |\n| --- | --- | --- |")
-    for number, (name, settings) in enumerate(variants()):
-        with ExitStack() as stack:
-            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench_")))
-            database = ""
-            if program("postgres"):
-                database = stack.enter_context(postgres_server()).database(f"settings_{number}")
-            airflow = stack.enter_context(LocalAirflow(home, settings=settings, database=database))
-            add_no_ops(airflow.dags_folder, "job", jobs.layers(60, width=5, parents=5))
-            times = [time_run(airflow, "job") for _ in range(_ROUNDS)]
+    for name, settings in variants():
+        with airflow(settings) as local:
+            add_no_ops(local.dags_folder, "job", jobs.layers(60, width=5, parents=5))
+            times = [time_run(local, "job") for _ in range(_ROUNDS)]
         run, task = (statistics.median(time[key] for time in times) for key in ("time", "task"))
         print(f"| {name} | {run:.0f} s | {task:.1f} s |", flush=True)
 

@@ -29,6 +29,8 @@ def _runs(command: str) -> bool:
 
 INTERPRETERS = {version: path for version in VERSIONS if (path := find(version))}
 """Their paths, by version."""
+OLDEST = next(iter(INTERPRETERS.values()), "")
+"""The path of the oldest; nothing where there is none."""
 
 
 def header() -> str:

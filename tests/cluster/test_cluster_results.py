@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.interpreters import INTERPRETERS
+from scripts.interpreters import INTERPRETERS, OLDEST
 from tests.cluster.cluster import CLOCKS, Cluster
 from tests.context_values import VALUES
 from tests.examples import sample_results
@@ -20,7 +20,6 @@ from tests.scheduler.both import Both, run_both
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow_cluster")]
 
 ROOT = Path(__file__).parents[2]
-OLDEST = next(iter(INTERPRETERS.values()), "")
 SAMPLE = ROOT / "example_lst" / "my_sample_app"
 FAN = range(2, 62)
 

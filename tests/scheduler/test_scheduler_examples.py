@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
-from scripts.interpreters import INTERPRETERS
+from scripts.interpreters import INTERPRETERS, OLDEST
 from scripts.local_airflow import Json, LocalAirflow
 from tests.examples import sample_results
 from tests.examples.test_examples_under_pyrunner import around_log
 from tests.postgres import Postgres
 from tests.scheduler.apps import TIMEOUT, App, Apps, Run
 
-VERSION, OLDEST = next(iter(INTERPRETERS.items()), ("", ""))
+VERSION = next(iter(INTERPRETERS), "")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not OLDEST, reason="no other Python on this machine")]
 
 EXAMPLES = Path(__file__).parents[2] / "example_lst"

@@ -9,11 +9,10 @@ import signal
 import psutil
 import pytest
 
-from scripts.interpreters import INTERPRETERS
+from scripts.interpreters import INTERPRETERS, OLDEST
 from scripts.local_airflow import LocalAirflow
 from tests.scheduler.apps import TIMEOUT, Job
 
-OLDEST = next(iter(INTERPRETERS.values()), "")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not OLDEST, reason="no other Python on this machine")]
 
 FRONT_MATTER = f"""
